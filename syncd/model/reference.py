@@ -1,0 +1,60 @@
+"""References: one booking in one place, what we want there and what is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from .calendar import Event, Receipt
+
+
+class ReferenceState(StrEnum):
+    """Where a reference stands.
+
+    PENDING: desired and applied differ. SYNCED: they are equal. PARKED: stopped until a person acts. REMOVED: nothing is
+    wanted and nothing is there.
+    """
+
+    PENDING = "pending"
+    SYNCED = "synced"
+    PARKED = "parked"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a reference lives: a calendar (`external_id` is the provider's) of a connection."""
+
+    connection_id: int
+    calendar_id: int
+    external_id: str
+    app: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """One booking (or series) in one place.
+
+    Attributes:
+        subject: the booking's uid, or its series.
+        key: idempotency key of the create, constant for the life of the reference.
+        desired: the event wanted; None: nothing is wanted there.
+        desired_version: grows with every change of `desired`.
+        applied_version: the desired version the provider last confirmed; 0 before the first.
+        receipt: what the provider confirmed; None: nothing of ours is known to be there.
+        attempted: a create was tried, so something may be there even without a receipt.
+    """
+
+    id: int
+    subject: str
+    place: Place
+    key: str
+    desired: Event | None
+    desired_version: int
+    applied_version: int = 0
+    receipt: Receipt | None = None
+    attempted: bool = False
+    state: ReferenceState = ReferenceState.PENDING
+    attempts: int = 0
+    first_failed_at: datetime | None = None
