@@ -1,0 +1,1 @@
+"""The database: tables, migrations and queries. Nothing above it writes SQL, nothing in it decides."""

@@ -1,0 +1,289 @@
+"""Busy times per calendar, with how far and since when they are known.
+
+A read from the start writes under the next generation, page by page; the transaction that ends it swaps the generation,
+sets cursor, coverage and as-of, and forgets the old one. An incremental read changes rows of the current generation in
+the transaction that moves the cursor. So whatever is read between is one whole state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlmodel import Session
+
+from syncd.model.busy import BusyKind, BusyTime
+from syncd.model.calendar import ItemChange
+from syncd.model.connection import ConnectionState
+from syncd.model.time import Window
+
+from .owner import is_gone
+from .tables import Calendar, CalendarItem, Connection, StoredBusyTime, User
+
+calendars = Calendar.__table__  # type: ignore[attr-defined]
+connections = Connection.__table__  # type: ignore[attr-defined]
+users = User.__table__  # type: ignore[attr-defined]
+items = CalendarItem.__table__  # type: ignore[attr-defined]
+busy_times = StoredBusyTime.__table__  # type: ignore[attr-defined]
+
+KINDS = {str(kind): kind for kind in BusyKind}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueCalendar:
+    """A calendar whose busy times are to be read, with all the reader needs."""
+
+    id: int
+    connection_id: int
+    app: str
+    external_id: str
+    name: str
+    zone: str
+    user_zone: str
+    owner_emails: frozenset[str]
+    transparent_is_busy: bool
+    cursor: str | None
+    generation: int
+    coverage: Window | None
+    audited_at: datetime | None
+    failures: int
+
+
+def claim(
+    session: Session,
+    now: datetime,
+    owner: str,
+    lease_until: datetime,
+    *,
+    limit: int,
+    connection_id: int | None = None,
+) -> list[DueCalendar]:
+    """Take at most `limit` selected calendars whose next read is due."""
+    conditions = [
+        calendars.c.selected,
+        calendars.c.missing_since.is_(None),
+        calendars.c.sync_at <= now,
+        or_(calendars.c.lease_until.is_(None), calendars.c.lease_until < now),
+        connections.c.state == ConnectionState.ACTIVE,
+    ]
+    if connection_id is not None:
+        conditions.append(calendars.c.connection_id == connection_id)
+    statement = _due_statement().where(and_(*conditions)).order_by(calendars.c.sync_at, calendars.c.id).limit(limit)
+    if session.get_bind().dialect.name == "postgresql":
+        statement = statement.with_for_update(skip_locked=True, of=calendars)
+    rows = session.execute(statement).all()
+    if rows:
+        taken = update(calendars).where(calendars.c.id.in_([r.id for r in rows]))
+        session.execute(taken.values(lease_owner=owner, lease_until=lease_until))
+    return [_due(row) for row in rows]
+
+
+def make_due(session: Session, now: datetime, connection_id: int | None = None) -> None:
+    """Let every selected calendar (of one connection) be read next."""
+    statement = update(calendars).where(calendars.c.selected)
+    if connection_id is not None:
+        statement = statement.where(calendars.c.connection_id == connection_id)
+    session.execute(statement.values(sync_at=now))
+
+
+def _due_statement() -> Any:
+    return (
+        select(
+            calendars,
+            connections.c.app,
+            connections.c.account,
+            users.c.email,
+            users.c.zone.label("user_zone"),
+        )
+        .join(connections, connections.c.id == calendars.c.connection_id)
+        .join(users, users.c.id == connections.c.user_id)
+    )
+
+
+def _due(row: Any) -> DueCalendar:
+    emails = {row.email.casefold(), row.account.casefold()}
+    return DueCalendar(
+        id=row.id,
+        connection_id=row.connection_id,
+        app=row.app,
+        external_id=row.external_id,
+        name=row.name,
+        zone=row.zone,
+        user_zone=row.user_zone,
+        owner_emails=frozenset(e for e in emails if "@" in e),
+        transparent_is_busy=row.transparent_is_busy,
+        cursor=row.cursor,
+        generation=row.generation,
+        coverage=Window(row.coverage_start, row.coverage_end) if row.coverage_start else None,
+        audited_at=row.audited_at,
+        failures=row.failures,
+    )
+
+
+def known_versions(session: Session, calendar_id: int, generation: int) -> dict[str, str]:
+    """Item -> version of what is stored of a calendar."""
+    statement = select(items.c.item, items.c.version).where(
+        items.c.calendar_id == calendar_id, items.c.generation == generation
+    )
+    return {item: version for item, version in session.execute(statement)}
+
+
+def apply_changes(
+    session: Session, calendar_id: int, generation: int, changed: Sequence[ItemChange], removed: Iterable[str]
+) -> None:
+    """Replace what is stored of the items changed, and forget those removed."""
+    gone = [*removed, *(change.item for change in changed)]
+    for chunk in _chunks(gone, 500):
+        _forget_items(session, calendar_id, generation, chunk)
+    if not changed:
+        return
+    own = {"calendar_id": calendar_id, "generation": generation}
+    unique = {change.item: change for change in changed}.values()
+    session.connection().execute(
+        insert(items),
+        [{**own, "item": c.item, "version": c.version, "problem": c.problem[:500]} for c in unique],
+    )
+    rows = [{**own, "item": c.item, **_busy_row(time)} for c in unique for time in c.times]
+    if rows:
+        session.connection().execute(insert(busy_times), rows)
+
+
+def _busy_row(time: BusyTime) -> dict[str, Any]:
+    return {
+        "starts": int(time.start.timestamp()),
+        "ends": -int(-time.end.timestamp() // 1),
+        "kind": str(time.kind),
+        "uid": time.uid,
+    }
+
+
+def _forget_items(session: Session, calendar_id: int, generation: int, gone: Sequence[str]) -> None:
+    for table in (busy_times, items):
+        session.execute(
+            delete(table).where(
+                table.c.calendar_id == calendar_id, table.c.generation == generation, table.c.item.in_(gone)
+            )
+        )
+
+
+def forget_other_generations(session: Session, calendar_id: int, generation: int) -> None:
+    """Forget what a read that never ended left behind, or what a finished one replaced."""
+    for table in (busy_times, items):
+        session.execute(delete(table).where(table.c.calendar_id == calendar_id, table.c.generation != generation))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """How a read of a calendar ended well."""
+
+    calendar_id: int
+    generation: int
+    cursor: str | None
+    coverage: Window
+    as_of: datetime
+    audited_at: datetime | None
+    sync_at: datetime
+
+
+def finish_read(session: Session, read: Read) -> None:
+    """Make a read the current knowledge of its calendar, and free its lease."""
+    unread = (
+        select(func.count())
+        .select_from(items)
+        .where(items.c.calendar_id == read.calendar_id, items.c.generation == read.generation, items.c.problem != "")
+    )
+    session.execute(
+        update(calendars)
+        .where(calendars.c.id == read.calendar_id)
+        .values(**_read_values(read), unread_items=unread.scalar_subquery())
+    )
+
+
+def finish_unchanged(session: Session, reads: Sequence[Read]) -> None:
+    """As `finish_read`, for reads that brought nothing."""
+    for read in reads:
+        session.execute(update(calendars).where(calendars.c.id == read.calendar_id).values(**_read_values(read)))
+
+
+def _read_values(read: Read) -> dict[str, Any]:
+    return {
+        "generation": read.generation,
+        "cursor": read.cursor,
+        "coverage_start": read.coverage.start,
+        "coverage_end": read.coverage.end,
+        "as_of": read.as_of,
+        "audited_at": read.audited_at,
+        "sync_at": read.sync_at,
+        "lease_owner": None,
+        "lease_until": None,
+        "failures": 0,
+        "failed_at": None,
+        "error_code": "",
+        "error": "",
+        "remedy": "",
+    }
+
+
+def fail_read(
+    session: Session, calendar_id: int, now: datetime, sync_at: datetime, *, code: str, error: str, remedy: str
+) -> None:
+    """Write down that a calendar could not be read; what was known of it stays, with its age."""
+    session.execute(
+        update(calendars)
+        .where(calendars.c.id == calendar_id)
+        .values(
+            sync_at=sync_at,
+            lease_owner=None,
+            lease_until=None,
+            failures=calendars.c.failures + 1,
+            failed_at=now,
+            error_code=code,
+            error=error,
+            remedy=remedy,
+        )
+    )
+
+
+def release_dead(session: Session, now: datetime) -> int:
+    """Free the leases of readers known to be dead; returns how many."""
+    statement = select(calendars.c.lease_owner).where(calendars.c.lease_until >= now).distinct()
+    dead = [owner for (owner,) in session.execute(statement) if owner and is_gone(owner)]
+    if not dead:
+        return 0
+    freed = update(calendars).where(calendars.c.lease_owner.in_(dead)).values(lease_owner=None, lease_until=None)
+    return session.execute(freed).rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+def times(session: Session, generations: Mapping[int, int], window: Window) -> dict[int, list[BusyTime]]:
+    """Busy times overlapping `window` of each calendar of calendar id -> generation."""
+    found: dict[int, list[BusyTime]] = {calendar_id: [] for calendar_id in generations}
+    columns = (busy_times.c.calendar_id, busy_times.c.starts, busy_times.c.ends, busy_times.c.kind, busy_times.c.uid)
+    starts, ends = int(window.start.timestamp()), -int(-window.end.timestamp() // 1)
+    for calendar_id, generation in generations.items():
+        statement = select(*columns).where(
+            busy_times.c.calendar_id == calendar_id,
+            busy_times.c.generation == generation,
+            busy_times.c.ends > starts,
+            busy_times.c.starts < ends,
+        )
+        append = found[calendar_id].append
+        for _, start, end, kind, uid in session.connection().execute(statement):
+            append(BusyTime(_moment(start), _moment(end), KINDS[kind], uid))
+    return found
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def forget_past(session: Session, before: datetime) -> int:
+    """Delete busy times that ended before a time; returns how many."""
+    statement = delete(busy_times).where(busy_times.c.ends < int(before.timestamp()))
+    return session.execute(statement).rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+def _chunks(values: Sequence[str], size: int) -> Iterable[Sequence[str]]:
+    return (values[i : i + size] for i in range(0, len(values), size))

@@ -1,0 +1,141 @@
+"""Opening the database, transactions, and leases' owners.
+
+SQLite runs in WAL mode with foreign keys; a write transaction takes the writer's lock at its start (BEGIN IMMEDIATE), so
+it waits for its turn once instead of failing when it first writes. PostgreSQL runs at READ COMMITTED; what must not be
+taken twice is claimed with row locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlmodel import Session
+
+from syncd.errors import ConfigError, StoreError
+
+BUSY_TIMEOUT_MS = 30_000
+WRITE = "write"
+
+
+class Database:
+    """A database by URL: `sqlite:///path/file.db` or `postgresql://user@host/name`. Connects when first used."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.engine = _engine(url, pool_size)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without its password."""
+        return self.engine.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that reads one consistent state and changes nothing."""
+        with _named_errors(self), self.engine.connect() as connection, Session(bind=connection) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that commits when the block ends, and leaves no trace when it raises."""
+        with _named_errors(self), self.engine.connect() as connection:
+            marked = connection.execution_options(**{WRITE: True})
+            with Session(bind=marked, expire_on_commit=False) as session, session.begin():
+                yield session
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _engine(url: str, pool_size: int) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(
+            "database_url is not a database URL.", remedy="Use sqlite:///FILE or postgresql://USER@HOST/NAME."
+        ) from error
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    try:
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite(parsed, pool_size)
+        return create_engine(parsed, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise ConfigError(
+            f"Database {parsed.drivername!r} is not supported.", remedy="Use sqlite or postgresql."
+        ) from error
+
+
+def _sqlite(url: Any, pool_size: int) -> Engine:
+    if url.database and url.database != ":memory:":
+        folder = Path(url.database).parent
+        if not folder.is_dir():
+            raise ConfigError(
+                f"The folder of the database, {folder}, does not exist.", remedy=f"Make it: mkdir -p {folder}"
+            )
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    immediate = connection.get_execution_options().get(WRITE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def _named_errors(database: Database) -> Iterator[None]:
+    """The driver's errors as ours, at this one edge. A broken constraint is a bug or a race and stays as it is."""
+    try:
+        yield
+    except DBAPIError as error:
+        named = _named(error, database)
+        if named is None:
+            raise
+        raise named from error
+
+
+def _named(error: DBAPIError, database: Database) -> StoreError | None:
+    text = str(error.orig).lower()
+    for sign, (code, reason, remedy) in DRIVER_ERRORS.items():
+        if sign in text:
+            return StoreError(f"Database {database.shown_url}: {reason}", code=code, remedy=remedy)
+    return None
+
+
+DRIVER_ERRORS = {
+    "no such table": ("schema_missing", "the tables are not there.", "Make them: syncd db upgrade"),
+    "does not exist": ("schema_missing", "the tables or the database are not there.", "Make them: syncd db upgrade"),
+    "database is locked": ("locked", "another process holds the write lock.", "Wait for it, or stop it."),
+    "unable to open": ("unreachable", "the file cannot be opened.", "Check the path and its permissions."),
+    "readonly database": ("read_only", "the file cannot be written.", "Check its permissions and owner."),
+    "disk is full": ("full", "the disk is full.", "Free some space."),
+    "disk i/o error": ("io", "the disk failed.", "Check the disk."),
+    "not a database": ("damaged", "the file is not a SQLite database.", "Point database_url at the right file."),
+    "malformed": ("damaged", "the file is damaged.", "Restore a backup."),
+    "connection refused": ("unreachable", "the server does not answer.", "Start it, or mend database_url."),
+    "could not translate host": ("unreachable", "the host is unknown.", "Mend database_url."),
+    "authentication failed": ("refused", "the server refuses the login.", "Mend database_url."),
+    "server closed the connection": ("unreachable", "the server went away.", "Start it again."),
+}
+"""What a driver's message contains -> code, reason, remedy. Neither driver has codes for all of these."""

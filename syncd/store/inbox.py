@@ -1,0 +1,119 @@
+"""The inbox: deliveries as they came, each once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session
+
+from .tables import Delivery
+
+deliveries = Delivery.__table__  # type: ignore[attr-defined]
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands. WAITING needs a booking not told yet; QUARANTINED cannot be used as it is."""
+
+    NEW = "new"
+    TAKEN = "taken"
+    IGNORED = "ignored"
+    WAITING = "waiting"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A delivery on its way in: the decoded JSON body and where it came from."""
+
+    source: str
+    body: Any
+
+    @property
+    def text(self) -> str:
+        """The body as canonical JSON: the same content has the same text."""
+        return json.dumps(self.body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(text: str) -> str:
+    """What tells a repeated delivery: SHA-256 of its canonical text. The senders give no delivery id."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def put(session: Session, arrivals: Sequence[Arrival], now: datetime) -> int:
+    """Store deliveries; returns how many are new. A repeated one is counted on the row it repeats."""
+    if not arrivals:
+        return 0
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    rows = [_row(arrival, now) for arrival in arrivals]
+    before = _count(session)
+    statement = insert(deliveries).on_conflict_do_update(
+        index_elements=["digest"], set_={"repeats": deliveries.c.repeats + 1}
+    )
+    session.connection().execute(statement, rows)
+    return _count(session) - before
+
+
+def _count(session: Session) -> int:
+    return session.execute(select(func.count()).select_from(deliveries)).scalar_one()
+
+
+def _row(arrival: Arrival, now: datetime) -> dict[str, Any]:
+    text = arrival.text.replace("\\u0000", "")
+    return {
+        "source": arrival.source,
+        "digest": digest(text),
+        "body": text,
+        "received_at": now,
+        "repeats": 0,
+        "state": DeliveryState.NEW,
+        "trigger": "",
+        "uid": "",
+        "reason": "",
+    }
+
+
+def take(session: Session, states: Sequence[DeliveryState], limit: int, after: int = 0) -> list[Any]:
+    """The oldest deliveries in `states` with an id beyond `after`: rows of id, body, received_at."""
+    statement = (
+        select(deliveries.c.id, deliveries.c.body, deliveries.c.received_at)
+        .where(deliveries.c.state.in_(states), deliveries.c.id > after)
+        .order_by(deliveries.c.id)
+        .limit(limit)
+    )
+    return list(session.execute(statement))
+
+
+def mark(
+    session: Session,
+    delivery_id: int,
+    state: DeliveryState,
+    now: datetime,
+    *,
+    trigger: str = "",
+    uid: str = "",
+    reason: str = "",
+) -> None:
+    """Write down what became of a delivery."""
+    values = {"state": state, "trigger": trigger, "uid": uid, "reason": reason, "taken_at": now}
+    session.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+
+
+def counts(session: Session) -> dict[str, int]:
+    """How many deliveries are in each state."""
+    statement = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+    return {state: count for state, count in session.execute(statement)}
+
+
+def forget(session: Session, before: datetime) -> int:
+    """Delete what was taken or ignored before a time; returns how many."""
+    done = (DeliveryState.TAKEN, DeliveryState.IGNORED)
+    statement = delete(deliveries).where(deliveries.c.state.in_(done), deliveries.c.received_at < before)
+    return session.execute(statement).rowcount  # type: ignore[attr-defined, no-any-return]

@@ -1,0 +1,279 @@
+"""The tables. The schema is made and changed by the migrations beside this module; a test holds the two together.
+
+Times are `UtcTime` columns. Busy times are whole epoch seconds: a busy answer reads thousands of them.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, DateTime, ForeignKey, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+from syncd.model.time import require_aware
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite gives row ids only to INTEGER PRIMARY KEY."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Aware UTC in and out, on every database. A naive time is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """UTC; without its zone for SQLite, which has no type for it."""
+        if value is None:
+            return None
+        moment = require_aware(value)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _id() -> Any:
+    return Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+
+
+def _time(nullable: bool = True, index: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(UtcTime, nullable=nullable, index=index))
+
+
+def _text(nullable: bool = False, **arguments: Any) -> Any:
+    default = None if nullable else ""
+    return Field(default=default, sa_column=Column(Text, nullable=nullable, **arguments))
+
+
+def _owned(target: str, **arguments: Any) -> Any:
+    """A foreign key whose rows go with their owner."""
+    return Field(
+        default=None,
+        sa_column=Column(BigId, ForeignKey(target, ondelete="CASCADE"), **{"nullable": False, **arguments}),
+    )
+
+
+class User(SQLModel, table=True):
+    """A person of the scheduling product; `id` is the product's."""
+
+    __tablename__ = "users"
+    id: int = Field(sa_column=Column(BigId, primary_key=True, autoincrement=False))
+    email: str = _text(index=True)
+    name: str = _text()
+    zone: str = _text()
+    created_at: datetime = _time(nullable=False)
+
+
+class Connection(SQLModel, table=True):
+    """A user's consent at an app. `envelope` is the sealed credential; `state` a `ConnectionState`."""
+
+    __tablename__ = "connections"
+    id: int | None = _id()
+    user_id: int = _owned("users.id", index=True)
+    app: str = _text()
+    account: str = _text()
+    state: str = _text()
+    reason: str = _text()
+    remedy: str = _text()
+    envelope: str = _text()
+    settings: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    created_at: datetime = _time(nullable=False)
+    updated_at: datetime = _time(nullable=False)
+    probed_at: datetime | None = _time()
+    listed_at: datetime | None = _time()
+    broken_at: datetime | None = _time()
+
+
+class Calendar(SQLModel, table=True):
+    """A calendar of a connection, and how far its busy times are known (coverage, as-of, cursor, generation)."""
+
+    __tablename__ = "calendars"
+    __table_args__ = (UniqueConstraint("connection_id", "external_id"),)
+    id: int | None = _id()
+    connection_id: int = _owned("connections.id")
+    external_id: str = _text()
+    name: str = _text()
+    color: str = _text()
+    zone: str = _text()
+    special: str = _text()
+    read_only: bool = False
+    is_primary: bool = False
+    selected: bool = Field(default=False, index=True)
+    missing_since: datetime | None = _time()
+    policy: str = _text()
+    policy_hours: int = 24
+    transparent_is_busy: bool = False
+    cursor: str | None = _text(nullable=True)
+    generation: int = 0
+    coverage_start: datetime | None = _time()
+    coverage_end: datetime | None = _time()
+    as_of: datetime | None = _time()
+    audited_at: datetime | None = _time()
+    sync_at: datetime | None = _time(index=True)
+    lease_owner: str | None = _text(nullable=True)
+    lease_until: datetime | None = _time()
+    failures: int = 0
+    failed_at: datetime | None = _time()
+    error_code: str = _text()
+    error: str = _text()
+    remedy: str = _text()
+    unread_items: int = 0
+
+
+class CalendarItem(SQLModel, table=True):
+    """An item of a calendar at the version we read: what a provider without a trustworthy cursor is compared with."""
+
+    __tablename__ = "calendar_items"
+    calendar_id: int = _owned("calendars.id", primary_key=True)
+    generation: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    item: str = Field(sa_column=Column(Text, primary_key=True))
+    version: str = _text()
+    problem: str = _text()
+
+
+class StoredBusyTime(SQLModel, table=True):
+    """A busy time of one item; `starts` and `ends` in whole epoch seconds, UTC."""
+
+    __tablename__ = "busy_times"
+    __table_args__ = (
+        Index("ix_busy_times_window", "calendar_id", "generation", "ends", "starts"),
+        Index("ix_busy_times_item", "calendar_id", "generation", "item"),
+    )
+    id: int | None = _id()
+    calendar_id: int = _owned("calendars.id")
+    generation: int = 0
+    item: str = _text()
+    starts: int = Field(sa_column=Column(BigInteger, nullable=False))
+    ends: int = Field(sa_column=Column(BigInteger, nullable=False))
+    kind: str = _text()
+    uid: str = _text()
+
+
+class Destination(SQLModel, table=True):
+    """A chosen destination calendar: of a user, or of an event type."""
+
+    __tablename__ = "destinations"
+    id: int | None = _id()
+    user_id: int | None = Field(
+        default=None, sa_column=Column(BigId, ForeignKey("users.id", ondelete="CASCADE"), unique=True, nullable=True)
+    )
+    event_type_id: int | None = Field(default=None, sa_column=Column(BigInteger, unique=True, nullable=True))
+    calendar_id: int = _owned("calendars.id")
+
+
+class Delivery(SQLModel, table=True):
+    """The inbox: one delivery as it came. `digest` tells a repeated one; `state` is a `DeliveryState`."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index("ix_deliveries_state", "state", "id"),)
+    id: int | None = _id()
+    source: str = _text()
+    digest: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    body: str = _text()
+    received_at: datetime = _time(nullable=False)
+    repeats: int = 0
+    state: str = _text()
+    trigger: str = _text()
+    uid: str = _text(index=True)
+    reason: str = _text()
+    taken_at: datetime | None = _time()
+
+
+class StoredBooking(SQLModel, table=True):
+    """A booking as last told; `content` is the `Booking`, the other columns are what queries ask for."""
+
+    __tablename__ = "bookings"
+    uid: str = Field(sa_column=Column(Text, primary_key=True))
+    subject: str = _text(index=True)
+    previous_uid: str = _text(index=True)
+    status: str = _text()
+    title: str = _text()
+    revision: datetime = _time(nullable=False)
+    starts_at: datetime = _time(nullable=False, index=True)
+    ends_at: datetime = _time(nullable=False)
+    organizer_email: str = _text()
+    content: str = _text()
+    problem_code: str = _text(index=True)
+    problem: str = _text()
+    remedy: str = _text()
+    created_at: datetime = _time(nullable=False)
+    updated_at: datetime = _time(nullable=False)
+
+
+class StoredReference(SQLModel, table=True):
+    """One subject in one place. `desired` null: nothing is wanted; `receipt` null: nothing of ours is known there."""
+
+    __tablename__ = "booking_references"
+    __table_args__ = (
+        UniqueConstraint("subject", "connection_id", "external_id"),
+        Index("ix_booking_references_due", "state", "due_at"),
+    )
+    id: int | None = _id()
+    subject: str = _text()
+    connection_id: int = _owned("connections.id", index=True)
+    calendar_id: int = _owned("calendars.id", index=True)
+    external_id: str = _text()
+    app: str = _text()
+    key: str = _text()
+    state: str = _text()
+    desired: str | None = _text(nullable=True)
+    desired_version: int = 1
+    applied_version: int = 0
+    receipt: str | None = _text(nullable=True)
+    event_uid: str = _text(index=True)
+    attempted: bool = False
+    attempts: int = 0
+    due_at: datetime = _time(nullable=False)
+    lease_owner: str | None = _text(nullable=True)
+    lease_until: datetime | None = _time(index=True)
+    first_failed_at: datetime | None = _time()
+    error_code: str = _text()
+    error: str = _text()
+    remedy: str = _text()
+    created_at: datetime = _time(nullable=False)
+    updated_at: datetime = _time(nullable=False)
+    applied_at: datetime | None = _time()
+
+
+class LoggedResult(SQLModel, table=True):
+    """The sync log: one `SyncResult` a row."""
+
+    __tablename__ = "sync_log"
+    id: int | None = _id()
+    at: datetime = _time(nullable=False, index=True)
+    operation: str = _text()
+    outcome: str = _text()
+    app: str = _text()
+    connection_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True, index=True))
+    subject: str = _text(index=True)
+    place: str = _text()
+    attempt: int = 0
+    calls: int = 0
+    seconds: float = 0.0
+    dropped: str = _text()
+    request_id: str = _text()
+    code: str = _text()
+    error: str = _text()
+    remedy: str = _text()
+    retry_at: datetime | None = _time()
+    detail: str = _text()
+
+
+class JobRun(SQLModel, table=True):
+    """The last run of each scheduled job."""
+
+    __tablename__ = "job_runs"
+    job: str = Field(sa_column=Column(Text, primary_key=True))
+    started_at: datetime = _time(nullable=False)
+    finished_at: datetime | None = _time()
+    seconds: float = 0.0
+    outcome: str = _text()
+    detail: str = _text()
+    runs: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
