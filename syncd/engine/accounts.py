@@ -1,0 +1,220 @@
+"""Connecting: users, connections and their calendars. Every change is one transaction, after the provider was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import update
+from sqlmodel import Session
+
+from syncd.errors import InputError, ProviderError, ReconnectError
+from syncd.model.calendar import Probe, RemoteCalendar
+from syncd.model.clock import Clock
+from syncd.model.connection import ConnectionState
+from syncd.model.result import Operation, Outcome, SyncResult
+from syncd.settings import Busy
+from syncd.store import directory
+from syncd.store.database import Database
+from syncd.store.tables import Calendar, Connection
+from syncd.vault import Binding, CredentialVault
+
+from .pool import ConnectorPool, as_provider_error
+from .results import Results
+
+calendars = Calendar.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """A connection that was made or mended: its id, what its probe found, and its calendars new to us."""
+
+    connection_id: int
+    probe: Probe
+    new_calendars: tuple[str, ...]
+
+
+class Accounts:
+    """Adds, tests, mends and removes connections, and lists their calendars."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: CredentialVault,
+        pool: ConnectorPool,
+        results: Results,
+        settings: Busy,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._pool = pool
+        self._results = results
+        self._settings = settings
+        self._clock = clock
+
+    def add(self, user_id: int, app: str, credential: Mapping[str, Any], settings: Mapping[str, Any]) -> Connected:
+        """Connect a user to an app: asks the provider first, stores only what it accepts.
+
+        A user has one connection per app and account; adding it again is refused.
+
+        Raises:
+            ProviderError: the provider refuses the credential or cannot be asked; nothing is stored.
+            InputError: the user already has this account.
+        """
+        probe, listing = self._ask(0, app, credential, settings)
+        now = self._clock()
+        with self._database.write() as session:
+            self._refuse_twice(session, user_id, app, probe.account)
+            row = Connection(
+                user_id=user_id,
+                app=app,
+                account=probe.account,
+                state=ConnectionState.ACTIVE,
+                envelope="",
+                settings=dict(settings),
+                created_at=now,
+                updated_at=now,
+                probed_at=now,
+            )
+            session.add(row)
+            session.flush()
+            assert row.id is not None
+            row.envelope = self._seal(row, credential)
+            session.add(row)
+            new, _ = directory.store_listing(session, row.id, listing, self._settings.policy, now)
+            self._first_choices(session, user_id, new, now)
+            return Connected(connection_id=row.id, probe=probe, new_calendars=tuple(c.name for c in new))
+
+    def reconnect(self, connection_id: int, credential: Mapping[str, Any]) -> Connected:
+        """Give a connection a new credential; it keeps its id, calendars and references, and becomes ACTIVE.
+
+        Raises:
+            ProviderError: the provider refuses the credential; the old one stays.
+            InputError: the credential is of another account.
+        """
+        with self._database.read() as session:
+            row = directory.get_connection(session, connection_id)
+        probe, listing = self._ask(connection_id, row.app, credential, row.settings)
+        if row.account and probe.account and row.account.casefold() != probe.account.casefold():
+            raise InputError(
+                f"Connection {connection_id} is {row.account}; this credential is of {probe.account}.",
+                code="other_account",
+                remedy="Add it as a connection of its own: syncd connections add",
+            )
+        now = self._clock()
+        with self._database.write() as session:
+            row = directory.get_connection(session, connection_id)
+            row.envelope = self._seal(row, credential)
+            row.state, row.reason, row.remedy, row.broken_at = ConnectionState.ACTIVE, "", "", None
+            row.updated_at = row.probed_at = now
+            session.add(row)
+            new, _ = directory.store_listing(session, connection_id, listing, self._settings.policy, now)
+        self._pool.drop(connection_id)
+        return Connected(connection_id=connection_id, probe=probe, new_calendars=tuple(c.name for c in new))
+
+    def test(self, connection_id: int) -> Probe:
+        """Ask the provider with the stored credential. An INVALID connection that is accepted becomes ACTIVE again.
+
+        Raises:
+            ProviderError: as the provider answered; a refused credential makes the connection INVALID.
+        """
+        with self._database.read() as session:
+            row = directory.get_connection(session, connection_id)
+        self._pool.drop(connection_id)
+        now = self._clock()
+        try:
+            probe = self._pool.get(connection_id).probe()
+        except Exception as error:
+            known = as_provider_error(error)
+            self._note_test(row, known, now)
+            raise known from error
+        self._note_test(row, None, now)
+        return probe
+
+    def refresh_calendars(self, connection_id: int) -> tuple[list[str], list[str]]:
+        """List the calendars of a connection anew: names of (new, gone). Selects and unselects nothing.
+
+        Raises:
+            ProviderError: the provider could not be asked; the list stays as it was.
+        """
+        listing = self._pool.get(connection_id).calendars()
+        now = self._clock()
+        with self._database.write() as session:
+            new, gone = directory.store_listing(session, connection_id, listing, self._settings.policy, now)
+        return [c.name for c in new], [c.name for c in gone]
+
+    def remove(self, connection_id: int) -> None:
+        """Forget a connection with its credential, calendars and references. Events at the provider stay as they are."""
+        with self._database.write() as session:
+            session.delete(directory.get_connection(session, connection_id))
+        self._pool.drop(connection_id)
+
+    def set_state(self, connection_id: int, state: ConnectionState) -> bool:
+        """Pause or resume a connection; returns whether that was news."""
+        with self._database.write() as session:
+            directory.get_connection(session, connection_id)
+            return directory.set_connection_state(session, connection_id, state, self._clock())
+
+    def _ask(
+        self, connection_id: int, app: str, credential: Mapping[str, Any], settings: Mapping[str, Any]
+    ) -> tuple[Probe, list[RemoteCalendar]]:
+        connector = self._pool.open(connection_id, app, credential, settings)
+        try:
+            return connector.probe(), connector.calendars()
+        finally:
+            connector.close()
+
+    def _seal(self, row: Connection, credential: Mapping[str, Any]) -> str:
+        assert row.id is not None
+        binding = Binding(connection_id=row.id, app=row.app, user_id=row.user_id)
+        return self._vault.seal_credential(dict(credential), binding)
+
+    @staticmethod
+    def _refuse_twice(session: Session, user_id: int, app: str, account: str) -> None:
+        for other in directory.listed_connections(session, user_id=user_id, app=app):
+            if other.account.casefold() == account.casefold():
+                raise InputError(
+                    f"User {user_id} already has {account} at {app}: connection {other.id}.",
+                    code="already_connected",
+                    remedy=f"Give it a new credential instead: syncd connections reconnect {other.id}",
+                )
+
+    def _first_choices(self, session: Session, user_id: int, new: list[Calendar], now: datetime) -> None:
+        """A new connection's primary calendar is checked for conflicts; the only sensible one when none is marked.
+
+        A destination is never chosen for a person.
+        """
+        ordinary = [c for c in new if not c.special]
+        primary = [c for c in ordinary if c.is_primary] or (ordinary if len(ordinary) == 1 else [])
+        for calendar in primary[:1]:
+            directory.select_calendar(session, calendar, True, now)
+        session.execute(
+            update(calendars)
+            .where(calendars.c.id.in_([c.id for c in new]))
+            .values(policy_hours=self._settings.last_known_hours)
+        )
+
+    def _note_test(self, row: Connection, error: ProviderError | None, now: datetime) -> None:
+        assert row.id is not None
+        result = SyncResult(
+            at=now,
+            operation=Operation.PROBE,
+            outcome=Outcome.FAILED if error else Outcome.DONE,
+            app=row.app,
+            connection_id=row.id,
+            code=error.code if error else "",
+            error=str(error) if error else "",
+            remedy=error.remedy if error else "",
+        )
+        with self._database.write() as session:
+            if isinstance(error, ReconnectError):
+                directory.set_connection_state(
+                    session, row.id, ConnectionState.INVALID, now, reason=str(error), remedy=error.remedy
+                )
+            elif error is None and row.state == ConnectionState.INVALID:
+                directory.set_connection_state(session, row.id, ConnectionState.ACTIVE, now)
+            self._results.store(session, [result])
+        self._results.publish([result])

@@ -1,0 +1,193 @@
+"""When is a user busy: from the store where the window is covered, live where it is not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from syncd.connector import CalendarRead
+from syncd.errors import ProviderError
+from syncd.model.busy import BusyAnswer, BusyPolicy, BusyState, BusyTime, CalendarAnswer
+from syncd.model.clock import Clock
+from syncd.model.connection import ConnectionState
+from syncd.model.time import Window
+from syncd.rules.answer import Knowledge, by_policy, state_of
+from syncd.rules.intervals import clip, merge, without
+from syncd.settings import Busy
+from syncd.store import bookings, busy, references
+from syncd.store.database import Database
+from syncd.store.tables import Calendar, Connection, User
+
+from .pool import ConnectorPool, as_provider_error
+
+calendars = Calendar.__table__  # type: ignore[attr-defined]
+connections = Connection.__table__  # type: ignore[attr-defined]
+users = User.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Selected:
+    """A selected calendar as an answer needs it."""
+
+    id: int
+    connection_id: int
+    connection_state: str
+    app: str
+    external_id: str
+    name: str
+    generation: int
+    known: Knowledge
+    read: CalendarRead
+    error: str
+    remedy: str
+
+
+class BusyAnswers:
+    """Answers busy questions. Reads only; asks a provider only outside of coverage, and keeps nothing of that."""
+
+    def __init__(self, database: Database, pool: ConnectorPool, settings: Busy, clock: Clock) -> None:
+        self._database = database
+        self._pool = pool
+        self._stale_after = timedelta(minutes=settings.stale_minutes)
+        self._clock = clock
+
+    def answer(
+        self, user_id: int, window: Window, *, leave_out: str = "", calendar_ids: Sequence[int] = ()
+    ) -> BusyAnswer:
+        """When `user_id` is busy in exactly `window`, over the selected calendars (or of those, `calendar_ids`).
+
+        `leave_out` is the uid of a booking whose own events do not count: the one being rescheduled.
+        """
+        now = self._clock()
+        with self._database.read() as session:
+            selected = _selected(session, user_id, calendar_ids)
+            stored = busy.times(session, {c.id: c.generation for c in selected}, window)
+            uids = _uids(session, leave_out) if leave_out else frozenset()
+        states = {c.id: self._state(c, window, now) for c in selected}
+        live = self._ask([c for c in selected if states[c.id] is None], window)
+        answers = tuple(
+            self._calendar_answer(c, states[c.id], stored[c.id], live.get(c.id), window, now, uids) for c in selected
+        )
+        every = merge(clip(((t.start, t.end) for a in answers for t in a.times), window))
+        return BusyAnswer(window=window, busy=tuple(every), calendars=answers)
+
+    def _state(self, calendar: _Selected, window: Window, now: datetime) -> BusyState | None:
+        state = state_of(calendar.known, window, now, self._stale_after)
+        if state is None and calendar.connection_state != ConnectionState.ACTIVE:
+            return BusyState.FAILED
+        return state
+
+    def _ask(self, unknown: Sequence[_Selected], window: Window) -> dict[int, list[BusyTime] | ProviderError]:
+        """Ask the providers, once per connection."""
+        by_connection: dict[int, list[_Selected]] = defaultdict(list)
+        for calendar in unknown:
+            by_connection[calendar.connection_id].append(calendar)
+        found: dict[int, list[BusyTime] | ProviderError] = {}
+        for connection_id, group in by_connection.items():
+            try:
+                told = self._pool.get(connection_id).busy_times([c.read for c in group], window)
+            except Exception as error:
+                known = as_provider_error(error)
+                told = {c.external_id: known for c in group}
+            found.update({c.id: told.get(c.external_id, _silent(c)) for c in group})
+        return found
+
+    def _calendar_answer(
+        self,
+        calendar: _Selected,
+        state: BusyState | None,
+        stored: list[BusyTime],
+        told: list[BusyTime] | ProviderError | None,
+        window: Window,
+        now: datetime,
+        uids: frozenset[str],
+    ) -> CalendarAnswer:
+        known, live = calendar.known, isinstance(told, list)
+        error, remedy = calendar.error, calendar.remedy
+        if isinstance(told, list):
+            state, times, as_of, coverage = BusyState.FRESH, told, now, window
+            error = remedy = ""
+        else:
+            if isinstance(told, ProviderError):
+                state, error, remedy = BusyState.FAILED, str(told), told.remedy
+            assert state is not None
+            times, as_of, coverage = stored, known.as_of, known.coverage
+            if state is BusyState.FAILED:
+                times = by_policy(known, stored, window, now)
+        return CalendarAnswer(
+            calendar_id=calendar.id,
+            name=calendar.name,
+            app=calendar.app,
+            connection_id=calendar.connection_id,
+            state=state,
+            times=tuple(without(times, uids)),
+            as_of=as_of,
+            coverage=coverage,
+            policy=known.policy if state is BusyState.FAILED else None,
+            error=error if state is BusyState.FAILED else "",
+            remedy=remedy if state is BusyState.FAILED else "",
+            live=live,
+        )
+
+
+def _silent(calendar: _Selected) -> ProviderError:
+    return ProviderError(f"The provider said nothing about calendar {calendar.name!r}.", code="no_answer")
+
+
+def _uids(session: Session, booking_uid: str) -> frozenset[str]:
+    """The iCalendar UIDs a booking is written under, or would be."""
+    booking = bookings.get(session, booking_uid)
+    if booking is None:
+        return frozenset({booking_uid})
+    return references.event_uids(session, [booking.subject]) | {u for u in (booking.ical_uid,) if u}
+
+
+def _selected(session: Session, user_id: int, calendar_ids: Sequence[int]) -> list[_Selected]:
+    statement = (
+        select(calendars, connections.c.app, connections.c.account, connections.c.state, connections.c.reason)
+        .add_columns(connections.c.remedy.label("connection_remedy"), users.c.email, users.c.zone.label("user_zone"))
+        .join(connections, connections.c.id == calendars.c.connection_id)
+        .join(users, users.c.id == connections.c.user_id)
+        .where(connections.c.user_id == user_id, calendars.c.selected)
+        .order_by(calendars.c.id)
+    )
+    if calendar_ids:
+        statement = statement.where(calendars.c.id.in_(calendar_ids))
+    return [_from_row(cast(Mapping[str, Any], row._mapping)) for row in session.execute(statement)]
+
+
+def _from_row(r: Mapping[str, Any]) -> _Selected:
+    broken = r["state"] != ConnectionState.ACTIVE
+    known = Knowledge(
+        coverage=Window(r["coverage_start"], r["coverage_end"]) if r["coverage_start"] else None,
+        as_of=r["as_of"],
+        failing=bool(r["error_code"]) or broken or r["missing_since"] is not None,
+        policy=BusyPolicy(r["policy"]),
+        policy_hours=r["policy_hours"],
+    )
+    read = CalendarRead(
+        id=r["external_id"],
+        zone=r["zone"] or r["user_zone"] or "UTC",
+        owner_emails=frozenset(e.casefold() for e in (r["email"], r["account"]) if "@" in e),
+        transparent_is_busy=r["transparent_is_busy"],
+    )
+    return _Selected(
+        id=r["id"],
+        connection_id=r["connection_id"],
+        connection_state=r["state"],
+        app=r["app"],
+        external_id=r["external_id"],
+        name=r["name"],
+        generation=r["generation"],
+        known=known,
+        read=read,
+        error=r["error"] or (f"The connection is {r['state']}. {r['reason']}".strip() if broken else ""),
+        remedy=r["remedy"]
+        or (r["connection_remedy"] or f"syncd connections resume {r['connection_id']}" if broken else ""),
+    )

@@ -1,0 +1,250 @@
+"""From the inbox to references: deliveries into bookings, bookings into plans, in one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from syncd.errors import InputError
+from syncd.model.booking import Booking, BookingChange, BookingStatus
+from syncd.model.clock import Clock
+from syncd.model.result import Operation, Outcome, SyncResult
+from syncd.rules.destinations import Choices
+from syncd.rules.intake import merge, replaces
+from syncd.rules.plan import Plan, PlannedReference, key_for, plan, take_over
+from syncd.settings import Settings
+from syncd.source.calcom import read_delivery
+from syncd.store import bookings, directory, inbox, references
+from syncd.store.database import Database
+from syncd.store.inbox import DeliveryState
+
+from .results import Results
+
+BATCH = 200
+INTAKE_LOCK = 0x696E626F78
+
+
+@dataclass(slots=True)
+class IntakeReport:
+    """What a take-in did: deliveries by state, and the plans that change something."""
+
+    deliveries: dict[str, int] = field(default_factory=dict)
+    plans: list[Plan] = field(default_factory=list)
+    results: list[SyncResult] = field(default_factory=list)
+
+    def count(self, state: DeliveryState) -> None:
+        """Count a delivery."""
+        self.deliveries[state] = self.deliveries.get(state, 0) + 1
+
+
+class Intake:
+    """Takes deliveries in and plans. One runs at a time on a database; the order of deliveries does not matter."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        integrations: Callable[[], dict[str, str]],
+        results: Results,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._integrations = integrations
+        self._results = results
+        self._clock = clock
+
+    def take_in(self, states: Sequence[DeliveryState] = (DeliveryState.NEW,)) -> IntakeReport:
+        """Take in everything in `states`, in batches of one transaction each."""
+        report, after = IntakeReport(), 0
+        while True:
+            first = len(report.results)
+            with self._database.write() as session:
+                taken = self.take_batch(session, report, states, after)
+            self._results.publish(report.results[first:])
+            if not taken:
+                return report
+            after = taken
+
+    def take_batch(
+        self, session: Session, report: IntakeReport, states: Sequence[DeliveryState], after: int = 0
+    ) -> int:
+        """Take in the next batch beyond id `after`; the id of its last delivery, 0 when there was none."""
+        _lock(session)
+        now = self._clock()
+        rows = inbox.take(session, states, BATCH, after)
+        subjects: dict[str, None] = {}
+        for row in rows:
+            state, touched = self._take(session, row.id, row.body, row.received_at, now)
+            report.count(state)
+            subjects.update(dict.fromkeys(touched))
+        first = len(report.results)
+        self._plan_all(session, subjects, report, now)
+        self._results.store(session, report.results[first:])
+        return rows[-1].id if rows else 0
+
+    def replan(self, subjects: Iterable[str]) -> IntakeReport:
+        """Plan the subjects again, with the choices as they are now."""
+        report = IntakeReport()
+        with self._database.write() as session:
+            _lock(session)
+            self._plan_all(session, dict.fromkeys(subjects), report, self._clock())
+            self._results.store(session, report.results)
+        self._results.publish(report.results)
+        return report
+
+    def _take(
+        self, session: Session, delivery_id: int, body: str, received_at: datetime, now: datetime
+    ) -> tuple[DeliveryState, list[str]]:
+        """Take one delivery in; what became of it, and the subjects it touched."""
+        try:
+            change = read_delivery(json.loads(body), received_at)
+        except (InputError, ValueError, RecursionError) as error:
+            reason = str(error) if isinstance(error, InputError) else "It is not JSON."
+            inbox.mark(session, delivery_id, DeliveryState.QUARANTINED, now, reason=reason)
+            return DeliveryState.QUARANTINED, []
+        if change is None:
+            inbox.mark(session, delivery_id, DeliveryState.IGNORED, now, reason="Its trigger concerns nothing here.")
+            return DeliveryState.IGNORED, []
+        state, reason, touched = self._merge(session, change, now)
+        inbox.mark(session, delivery_id, state, now, trigger=change.trigger, uid=change.uid, reason=reason)
+        return state, touched
+
+    def _merge(self, session: Session, change: BookingChange, now: datetime) -> tuple[DeliveryState, str, list[str]]:
+        known = bookings.get(session, change.uid)
+        merged = merge(known, change)
+        if merged.booking is None:
+            return (DeliveryState.WAITING if merged.waits else DeliveryState.TAKEN), merged.reason, []
+        touched = [known.subject] if known else []
+        return DeliveryState.TAKEN, "", [*touched, *self._link(session, merged.booking, now)]
+
+    def _link(self, session: Session, booking: Booking, now: datetime) -> list[str]:
+        """Store a booking and what follows for those it replaces and is replaced by; the subjects touched."""
+        chain = _Chain(session, booking)
+        chain.settle()
+        for each in chain.changed():
+            bookings.save(session, each, now)
+        self._hand_over(session, chain.bookings.values(), now)
+        return chain.subjects()
+
+    def _hand_over(self, session: Session, touched: Iterable[Booking], now: datetime) -> None:
+        """Let the last booking of a chain take over the references of those before it."""
+        for booking in touched:
+            if booking.status is not BookingStatus.RESCHEDULED:
+                continue
+            heir = _heir(session, booking)
+            if heir is None or heir.subject == booking.subject:
+                continue
+            every = references.of_subjects(session, [booking.subject, heir.subject])
+            moved = [r for r in every if r.subject == booking.subject]
+            own = [r for r in every if r.subject == heir.subject]
+            taken, discarded = take_over(moved, own)
+            for reference in discarded:
+                references.discard(session, reference.id)
+            for reference in taken:
+                references.move(session, reference.id, heir.subject, now)
+
+    def _plan_all(self, session: Session, subjects: Iterable[str], report: IntakeReport, now: datetime) -> None:
+        choices: Choices | None = None
+        for subject in subjects:
+            choices = choices or directory.choices(session, self._integrations())
+            found = bookings.of_subject(session, subject)
+            existing = references.of_subjects(session, [subject])
+            rules = self._settings.event_type(found[-1].event_type_id if found else None)
+            made = plan(subject, found, choices, existing, write_requests=rules.write_requests)
+            bookings.set_problem(session, subject, made.problem)
+            if made.problem:
+                report.results.append(_problem_result(made, now))
+            for planned in made.references:
+                _store_planned(session, subject, planned, now)
+            if made.references or made.problem:
+                report.plans.append(made)
+
+
+class _Chain:
+    """The bookings a telling concerns: itself, those it replaces and those that replace it."""
+
+    def __init__(self, session: Session, told: Booking) -> None:
+        self._session = session
+        self._stored: dict[str, Booking | None] = {told.uid: bookings.get(session, told.uid)}
+        self.bookings: dict[str, Booking] = {told.uid: told}
+        self._open = [told.uid]
+
+    def settle(self) -> None:
+        """Apply `replaces` to each pair, until nothing changes: what one inherits, its successor may inherit too."""
+        while self._open:
+            uid = self._open.pop()
+            previous = self._load(self.bookings[uid].previous_uid)
+            if previous is not None:
+                self._pair(uid, previous.uid)
+            for successor in bookings.successors(self._session, uid):
+                self._load(successor.uid)
+                self._pair(successor.uid, uid)
+
+    def changed(self) -> list[Booking]:
+        """The bookings that differ from what is stored."""
+        return [b for uid, b in self.bookings.items() if b != self._stored[uid]]
+
+    def subjects(self) -> list[str]:
+        """Every subject they are or were kept under."""
+        both = [*self._stored.values(), *self.bookings.values()]
+        return list(dict.fromkeys(b.subject for b in both if b is not None))
+
+    def _load(self, uid: str) -> Booking | None:
+        if uid and uid not in self._stored:
+            stored = bookings.get(self._session, uid)
+            if stored is None:
+                return None
+            self._stored[uid] = self.bookings[uid] = stored
+        return self.bookings.get(uid)
+
+    def _pair(self, successor: str, previous: str) -> None:
+        pair = replaces(self.bookings[successor], self.bookings[previous])
+        for uid, booking in zip((successor, previous), pair, strict=True):
+            if booking != self.bookings[uid]:
+                self.bookings[uid] = booking
+                self._open.append(uid)
+
+
+def _heir(session: Session, booking: Booking) -> Booking | None:
+    """The last known booking of the chain that replaces `booking`."""
+    heir, seen = booking, {booking.uid}
+    while heir.replaced_by and heir.replaced_by not in seen:
+        seen.add(heir.replaced_by)
+        following = bookings.get(session, heir.replaced_by)
+        if following is None:
+            break
+        heir = following
+    return heir if heir is not booking else None
+
+
+def _store_planned(session: Session, subject: str, planned: PlannedReference, now: datetime) -> None:
+    key = key_for(planned, subject)
+    if planned.reference is not None:
+        references.want(session, planned.reference, planned.desired, key, now)
+    elif planned.desired is not None:
+        references.make(session, subject, planned.place, key, planned.desired, now)
+
+
+def _problem_result(made: Plan, now: datetime) -> SyncResult:
+    assert made.problem is not None
+    return SyncResult(
+        at=now,
+        operation=Operation.PLAN,
+        outcome=Outcome.PARKED,
+        subject=made.subject,
+        code=made.problem.code,
+        error=made.problem.reason,
+        remedy=made.problem.remedy,
+    )
+
+
+def _lock(session: Session) -> None:
+    """One take-in at a time; on SQLite the write transaction is enough."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"SELECT pg_advisory_xact_lock({INTAKE_LOCK})"))

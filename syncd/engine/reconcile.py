@@ -1,0 +1,239 @@
+"""Making desired and applied equal: claims due references, writes them, writes down what the provider confirmed."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from syncd.errors import ProviderError, UnclearError
+from syncd.model.calendar import Receipt
+from syncd.model.clock import Clock
+from syncd.model.connection import ConnectionState
+from syncd.model.reference import Reference, ReferenceState
+from syncd.model.result import Operation, Outcome, SyncResult
+from syncd.provider.guard import Tally, tally
+from syncd.rules.retry import Decision, RetryPolicy, decide
+from syncd.settings import Writes
+from syncd.store import directory, references
+from syncd.store.database import Database
+from syncd.store.owner import this_owner
+from syncd.store.references import Due, Finished
+
+from .pool import ConnectorPool, as_provider_error
+from .pump import pump
+from .results import Results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """How one attempt at a reference ended: a receipt (None: nothing of ours is there now), or an error."""
+
+    reference: Reference
+    receipt: Receipt | None
+    error: ProviderError | None
+    tally: Tally
+
+
+@dataclass(slots=True)
+class ReconcileReport:
+    """What a reconcile did."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    results: list[SyncResult] = field(default_factory=list)
+
+
+def retry_policy(writes: Writes) -> RetryPolicy:
+    """The retry policy of the settings."""
+    return RetryPolicy(
+        base=timedelta(seconds=writes.first_retry_seconds),
+        cap=timedelta(minutes=writes.longest_retry_minutes),
+        give_up_after=timedelta(hours=writes.give_up_hours),
+    )
+
+
+class Reconciler:
+    """Brings due references to what is wanted. Several may run, here and on other machines: leases keep them apart."""
+
+    def __init__(
+        self,
+        database: Database,
+        pool: ConnectorPool,
+        results: Results,
+        writes: Writes,
+        clock: Clock,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._database = database
+        self._pool = pool
+        self._results = results
+        self._writes = writes
+        self._policy = retry_policy(writes)
+        self._clock = clock
+        self._draw = draw
+        self._in_hand: Counter[int] = Counter()
+
+    def run(
+        self,
+        executor: Executor,
+        *,
+        connection_id: int | None = None,
+        subjects: Sequence[str] = (),
+        stopping: Callable[[], bool] = lambda: False,
+        progress: Callable[[int], None] = lambda count: None,
+    ) -> ReconcileReport:
+        """Work until nothing is due. With `stopping`, no new work is taken and what is in hand is finished."""
+        report = ReconcileReport()
+        per_app: dict[str, int] = {}
+
+        def turn(ends: Sequence[Attempt], free: int) -> Sequence[Reference]:
+            with self._database.write() as session:
+                now = self._clock()
+                done = self._write_down(session, ends, now)
+                due = Due(
+                    now=now,
+                    limit=0 if stopping() else free,
+                    per_app=per_app,
+                    in_hand={c: n for c, n in self._in_hand.items() if n},
+                    connection_id=connection_id,
+                    subjects=subjects,
+                )
+                claimed = self._claim(session, due)
+            self._results.publish(done)
+            report.results.extend(done)
+            report.outcomes.update(r.outcome for r in done)
+            progress(len(ends))
+            return claimed
+
+        per_app.update(self._pool.concurrency(self._apps()))
+        pump(executor, self._writes.threads, turn, self._attempt)
+        return report
+
+    def _apps(self) -> set[str]:
+        with self._database.read() as session:
+            return {c.app for c in directory.listed_connections(session) if c.app in self._pool.registry.apps}
+
+    def _claim(self, session: Session, due: Due) -> list[Reference]:
+        if not due.limit:
+            return []
+        until = due.now + timedelta(seconds=self._writes.lease_seconds)
+        claimed = references.claim(session, due, this_owner(), until)
+        self._pool.keep_current(session, (r.place.connection_id for r in claimed))
+        self._in_hand.update(r.place.connection_id for r in claimed)
+        return claimed
+
+    def _attempt(self, reference: Reference) -> Attempt:
+        with tally() as counted:
+            try:
+                receipt = self._write(reference)
+                return Attempt(reference=reference, receipt=receipt, error=None, tally=counted)
+            except Exception as error:
+                known = as_provider_error(error)
+                return Attempt(reference=reference, receipt=reference.receipt, error=known, tally=counted)
+
+    def _write(self, reference: Reference) -> Receipt | None:
+        place, receipt = reference.place, reference.receipt
+        if reference.desired is None and receipt is None and not reference.attempted:
+            return None
+        connector = self._pool.event_connector(place.connection_id)
+        if reference.desired is None:
+            uid = receipt.uid if receipt else ""
+            connector.remove_event(place.external_id, reference.key, uid, receipt)
+            return None
+        unclear = receipt is None and reference.attempted
+        return connector.put_event(place.external_id, reference.desired, reference.key, receipt, unclear=unclear)
+
+    def _write_down(self, session: Session, ends: Sequence[Attempt], now: datetime) -> list[SyncResult]:
+        finished, results = [], []
+        for end in ends:
+            self._in_hand[end.reference.place.connection_id] -= 1
+            ended, result = self._conclude(session, end, now)
+            finished.append(ended)
+            results.append(result)
+        references.finish(session, finished, this_owner(), now)
+        self._results.store(session, results)
+        return results
+
+    def _conclude(self, session: Session, end: Attempt, now: datetime) -> tuple[Finished, SyncResult]:
+        if end.error is None:
+            return _succeeded(end, now), _result(end, Outcome.DONE, now)
+        reference = end.reference
+        first_failed = reference.first_failed_at or now
+        decision = decide(
+            end.error,
+            attempts=reference.attempts + 1,
+            first_failed_at=first_failed,
+            now=now,
+            draw=self._draw(),
+            policy=self._policy,
+        )
+        if decision.connection_broken:
+            self._break_connection(session, reference.place.connection_id, end.error, now)
+        finished = _failed(end, decision, first_failed, now)
+        outcome = Outcome.RETRY if decision.at else Outcome.PARKED
+        return finished, _result(end, outcome, now, decision)
+
+    def _break_connection(self, session: Session, connection_id: int, error: ProviderError, now: datetime) -> None:
+        directory.set_connection_state(
+            session, connection_id, ConnectionState.INVALID, now, reason=str(error), remedy=error.remedy
+        )
+        self._pool.drop(connection_id)
+
+
+def _succeeded(end: Attempt, now: datetime) -> Finished:
+    wanted = end.reference.desired is not None
+    return Finished(
+        id=end.reference.id,
+        version=end.reference.desired_version,
+        state=ReferenceState.SYNCED if wanted else ReferenceState.REMOVED,
+        receipt=end.receipt,
+        applied=True,
+        attempted=wanted,
+        due_at=now,
+    )
+
+
+def _failed(end: Attempt, decision: Decision, first_failed: datetime, now: datetime) -> Finished:
+    reference, error = end.reference, end.error
+    assert error is not None
+    return Finished(
+        id=reference.id,
+        version=reference.desired_version,
+        state=ReferenceState.PENDING if decision.at else ReferenceState.PARKED,
+        receipt=reference.receipt,
+        applied=False,
+        attempted=reference.attempted or isinstance(error, UnclearError),
+        due_at=decision.at or now,
+        attempts=reference.attempts + (1 if decision.counts else 0),
+        first_failed_at=first_failed if decision.counts else reference.first_failed_at,
+        error_code=decision.code,
+        error=str(error),
+        remedy=decision.remedy,
+    )
+
+
+def _result(end: Attempt, outcome: Outcome, now: datetime, decision: Decision | None = None) -> SyncResult:
+    reference, error = end.reference, end.error
+    return SyncResult(
+        at=now,
+        operation=Operation.PUT_EVENT if reference.desired is not None else Operation.REMOVE_EVENT,
+        outcome=outcome,
+        app=reference.place.app,
+        connection_id=reference.place.connection_id,
+        subject=reference.subject,
+        place=reference.place.external_id,
+        attempt=reference.attempts + 1,
+        calls=end.tally.calls,
+        seconds=round(end.tally.seconds, 4),
+        dropped=end.receipt.dropped if end.receipt and error is None else (),
+        request_id=(error.request_id or "") if error else (end.receipt.request_id if end.receipt else ""),
+        code=error.code if error else "",
+        error=str(error) if error else "",
+        remedy=decision.remedy if decision else "",
+        retry_at=decision.at if decision else None,
+    )

@@ -1,0 +1,55 @@
+"""Repairing what an event missed, and forgetting what is too old."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from syncd.model.clock import Clock
+from syncd.settings import Settings
+from syncd.store import bookings, busy, inbox, log, references
+from syncd.store.database import Database
+from syncd.store.inbox import DeliveryState
+
+from .intake import Intake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReport:
+    """What a sweep repaired."""
+
+    freed: int
+    repaired: int
+    taken: int
+    planned: int
+
+    def __str__(self) -> str:
+        return f"{self.freed} leases freed, {self.repaired} references repaired, {self.taken} deliveries taken"
+
+
+def sweep(database: Database, intake: Intake, clock: Clock) -> SweepReport:
+    """Look at the state again, as if every event had been missed.
+
+    Frees what dead processes held, makes pending what is not as wanted, takes in deliveries that waited for their
+    booking, and plans again what could not be planned: a destination may have been chosen since.
+    """
+    now = clock()
+    with database.write() as session:
+        freed = references.release_dead(session, now) + busy.release_dead(session, now)
+        repaired = references.repair(session, now)
+        subjects = bookings.subjects_with_problem(session)
+    report = intake.take_in((DeliveryState.NEW, DeliveryState.WAITING))
+    planned = len(intake.replan(subjects).plans) if subjects else 0
+    return SweepReport(
+        freed=freed, repaired=repaired, taken=report.deliveries.get(DeliveryState.TAKEN, 0), planned=planned
+    )
+
+
+def clean_up(database: Database, settings: Settings, clock: Clock) -> str:
+    """Forget deliveries, log entries and busy times that are older than they are kept."""
+    now = clock()
+    with database.write() as session:
+        deliveries = inbox.forget(session, now - timedelta(days=settings.keep.deliveries))
+        logged = log.forget(session, now - timedelta(days=settings.keep.log))
+        past = busy.forget_past(session, now - timedelta(days=settings.busy.past_days + 30))
+    return f"forgot {deliveries} deliveries, {logged} log entries, {past} busy times"

@@ -1,0 +1,173 @@
+"""The configuration file: every setting, its default, and checking them all at once.
+
+A TOML file; unknown keys are errors. Secrets are never in it: keys come from a file, the environment or systemd, and a
+database password may be given as `SYNCD_DATABASE_URL`, which wins over the file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from syncd.errors import ConfigError, Problem
+from syncd.model.busy import BusyPolicy
+
+CONFIG_VARIABLE = "SYNCD_CONFIG"
+DATABASE_VARIABLE = "SYNCD_DATABASE_URL"
+DEFAULT_PATHS = ("syncd.toml", "/etc/syncd/config.toml")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Keys(_Section):
+    """Where the vault's keys come from."""
+
+    file: str = ""
+
+
+class Log(_Section):
+    """How syncd logs."""
+
+    format: Literal["auto", "json", "text"] = "auto"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Busy(_Section):
+    """Reading busy times."""
+
+    horizon_days: int = Field(180, ge=1, le=730)
+    past_days: int = Field(7, ge=0, le=365)
+    refresh_minutes: int = Field(5, ge=1, le=1440)
+    stale_minutes: int = Field(60, ge=1, le=10080)
+    audit_hours: int = Field(24, ge=1, le=720)
+    policy: BusyPolicy = BusyPolicy.LAST_KNOWN
+    last_known_hours: int = Field(24, ge=1, le=720)
+
+
+class Writes(_Section):
+    """Writing bookings."""
+
+    threads: int = Field(32, ge=1, le=256)
+    lease_seconds: int = Field(300, ge=60, le=3600)
+    first_retry_seconds: float = Field(2.0, gt=0, le=3600)
+    longest_retry_minutes: float = Field(15.0, gt=0, le=1440)
+    give_up_hours: float = Field(72.0, gt=0, le=8760)
+
+
+class Jobs(_Section):
+    """How often scheduled jobs run, in seconds."""
+
+    take_in: float = Field(2.0, gt=0, le=3600)
+    reconcile: float = Field(5.0, gt=0, le=3600)
+    busy_sync: float = Field(15.0, gt=0, le=3600)
+    sweep: float = Field(60.0, gt=0, le=86400)
+    clean_up: float = Field(3600.0, gt=0, le=604800)
+
+
+class Keep(_Section):
+    """How long records are kept, in days."""
+
+    deliveries: int = Field(30, ge=1, le=3650)
+    log: int = Field(90, ge=1, le=3650)
+
+
+class App(_Section):
+    """Limits of one app, per connection; unset ones are the connector's own."""
+
+    concurrency: int | None = Field(None, ge=1, le=64)
+    requests_per_minute: int | None = Field(None, ge=1, le=100_000)
+    timeout_seconds: float | None = Field(None, gt=0, le=600)
+
+
+class EventType(_Section):
+    """Rules of one event type, by its id."""
+
+    write_requests: bool = False
+
+
+class Settings(_Section):
+    """Every setting of syncd."""
+
+    database_url: str = "sqlite:////var/lib/syncd/syncd.db"
+    keys: Keys = Keys()
+    log: Log = Log()
+    busy: Busy = Busy()
+    writes: Writes = Writes()
+    jobs: Jobs = Jobs()
+    keep: Keep = Keep()
+    apps: dict[str, App] = Field(default_factory=dict)
+    event_types: dict[str, EventType] = Field(default_factory=dict)
+
+    @property
+    def horizon(self) -> timedelta:
+        """How far ahead busy times are kept."""
+        return timedelta(days=self.busy.horizon_days)
+
+    def event_type(self, event_type_id: int | None) -> EventType:
+        """The rules of an event type; the defaults when none are set."""
+        return self.event_types.get(str(event_type_id), EventType())
+
+
+REMEDIES = {
+    "extra_forbidden": "Remove it, or mend its spelling; config.example.toml lists every setting.",
+    "missing": "Add it.",
+}
+
+
+def find_config(path: str | None, environment: Mapping[str, str]) -> Path | None:
+    """The configuration file: the one named, else $SYNCD_CONFIG, else the first default that exists, else None.
+
+    Raises:
+        ConfigError: a file that was named is not there.
+    """
+    named = path or environment.get(CONFIG_VARIABLE)
+    if named:
+        if not Path(named).is_file():
+            raise ConfigError(
+                f"No configuration file {named}.", remedy="Name an existing file, or copy config.example.toml there."
+            )
+        return Path(named)
+    return next((Path(p) for p in DEFAULT_PATHS if Path(p).is_file()), None)
+
+
+def load(path: str | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a file (`find_config`), or the defaults when there is none.
+
+    Raises:
+        ConfigError: with every problem of the file at once.
+    """
+    environment = os.environ if environment is None else environment
+    found = find_config(path, environment)
+    values = _parse(found) if found else {}
+    if environment.get(DATABASE_VARIABLE):
+        values["database_url"] = environment[DATABASE_VARIABLE]
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = tuple(_problem(found, e) for e in error.errors(include_url=False, include_input=False))
+        raise ConfigError(f"{found}: {len(problems)} problem(s).", problems=problems) from error
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} is not TOML.", problems=(Problem(str(path), f"{error}."),), remedy="Mend the line named."
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _problem(path: Path | None, error: Any) -> Problem:
+    key = ".".join(str(part) for part in error["loc"])
+    reason = "unknown setting." if error["type"] == "extra_forbidden" else f"{error['msg']}."
+    return Problem(f"{path}: {key}", reason, REMEDIES.get(error["type"], "See config.example.toml."))
