@@ -1,0 +1,84 @@
+"""The command tree and how a command is run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import click
+import typer
+
+from syncd import __version__
+from syncd.errors import ConfigError, InputError, ProviderError, SyncdError
+
+from . import bookings, busy, calendars, config, connections, db, demo, keys, log, run_command, sync
+from .context import Context
+from .output import print_error
+
+app = typer.Typer(
+    name="syncd",
+    help="Bookings into calendars and CRMs, busy times back.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"syncd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    config: Annotated[
+        str | None,
+        typer.Option("--config", help="Configuration file; else $SYNCD_CONFIG, ./syncd.toml, /etc/syncd/config.toml."),
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options before the command."""
+    context.obj = Context(config)
+
+
+app.command("sync")(sync.sync)
+app.command("run")(run_command.run)
+app.command("jobs")(log.jobs)
+app.command("busy")(busy.busy)
+app.command("log")(log.log)
+app.command("demo")(demo.demo)
+app.add_typer(connections.app, name="connections")
+app.add_typer(calendars.app, name="calendars")
+app.add_typer(bookings.app, name="bookings")
+app.add_typer(keys.app, name="keys")
+app.add_typer(db.app, name="db")
+app.add_typer(config.app, name="config")
+
+USAGE_ERRORS = (ConfigError, InputError)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code."""
+    as_json = "--json" in arguments
+    try:
+        returned = app(list(arguments), standalone_mode=False)
+        return returned if isinstance(returned, int) else 0
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write("Stopped.\n")
+        return 130
+    except BrokenPipeError:
+        return 1
+    except SyncdError as error:
+        print_error(error, as_json=as_json)
+        return 2 if isinstance(error, USAGE_ERRORS) and not isinstance(error, ProviderError) else 1

@@ -1,0 +1,246 @@
+"""`syncd bookings`."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from syncd.errors import ConfigError, InputError, Problem
+from syncd.model.clock import utc_now
+
+from .context import Json, context_of
+from .output import console, print_json, print_table
+
+app = typer.Typer(help="Bookings and where they are written.", no_args_is_help=True)
+MAX_IMPORT_BYTES = 256 * 1024 * 1024
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="Webhook envelopes or API v2 bookings: JSON or NDJSON.")
+    ],
+    json: Json = False,
+) -> int:
+    """Take bookings in from a file. Nothing is written to calendars before the next sync."""
+    from syncd.store import inbox
+    from syncd.store.inbox import Arrival, DeliveryState
+
+    bodies = parse_bodies(_read(file), file)
+    with context_of(context).runtime() as runtime:
+        with runtime.database.write() as session:
+            new = inbox.put(session, [Arrival(source="import", body=b) for b in bodies], utc_now())
+        report = runtime.intake.take_in()
+    quarantined = report.deliveries.get(DeliveryState.QUARANTINED, 0)
+    problems = [r for r in report.results if r.error]
+    told = {
+        "read": len(bodies),
+        "new": new,
+        "repeated": len(bodies) - new,
+        **{str(s): report.deliveries.get(s, 0) for s in DeliveryState if s is not DeliveryState.NEW},
+        "problems": [{"booking": r.subject, "error": r.error, "remedy": r.remedy} for r in problems],
+    }
+    if json:
+        print_json(told)
+    else:
+        _print_import(told)
+    return 1 if quarantined else 0
+
+
+def _print_import(told: dict[str, Any]) -> None:
+    console.print(f"{told['read']} read: {told['new']} new, {told['repeated']} known already.")
+    console.print(
+        f"{told['taken']} taken in, {told['ignored']} concern nothing here, {told['waiting']} wait for their booking."
+    )
+    if told["quarantined"]:
+        console.print(
+            f"[red]{told['quarantined']} cannot be used[/] and are kept in quarantine: syncd log --outcome failed"
+        )
+    for problem in told["problems"]:
+        console.print(f"[yellow]{problem['booking']}[/]: {problem['error']} {problem['remedy']}")
+
+
+def _read(file: str) -> str:
+    try:
+        data = sys.stdin.buffer.read(MAX_IMPORT_BYTES + 1) if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+    if len(data) > MAX_IMPORT_BYTES:
+        raise InputError(f"{file} is larger than {MAX_IMPORT_BYTES} bytes.", remedy="Split it.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is not UTF-8: byte {error.start}.") from None
+
+
+def parse_bodies(text: str, file: str) -> list[Any]:
+    """The JSON documents of a file: one object, a list, an API answer's `data`, or one document a line.
+
+    Raises:
+        InputError: it is neither; lists every line that is not JSON.
+    """
+    try:
+        value = json_module.loads(text)
+    except (ValueError, RecursionError):
+        return _parse_lines(text, file)
+    if isinstance(value, dict) and isinstance(value.get("data"), list) and "triggerEvent" not in value:
+        return list(value["data"])
+    return list(value) if isinstance(value, list) else [value]
+
+
+def _parse_lines(text: str, file: str) -> list[Any]:
+    bodies, problems = [], []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            bodies.append(json_module.loads(line))
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json_module.JSONDecodeError) else "nested too deeply"
+            problems.append(Problem(f"{file}:{number}", f"not JSON: {reason}."))
+    if problems or not bodies:
+        raise ConfigError(
+            f"{file} is neither JSON nor one JSON document a line. Nothing was taken in.",
+            problems=tuple(problems[:20]),
+            remedy="Mend the lines named, and import again: what was taken in before changes nothing.",
+        )
+    return bodies
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    status: Annotated[str, typer.Option(help="accepted, pending, rejected, cancelled or rescheduled.")] = "",
+    parked: Annotated[bool, typer.Option("--parked", help="Only those that wait for a person.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
+    json: Json = False,
+) -> None:
+    """List bookings and how far each is written, the latest told first."""
+    from syncd.store import bookings, references
+
+    with context_of(context).runtime() as runtime, runtime.database.read() as session:
+        found = bookings.listed(session, status=status, parked=False, limit=10_000 if parked else limit)
+        states: dict[str, list[Any]] = {}
+        for reference in references.rows(session, subjects=[b.subject for b in found], limit=100_000):
+            states.setdefault(reference.subject, []).append(reference)
+    if parked:
+        found = [b for b in found if b.problem_code or any(r.state == "parked" for r in states.get(b.subject, []))][
+            :limit
+        ]
+    if json:
+        print_json(
+            [
+                {**b.model_dump(exclude={"content"}), "references": [_reference(r) for r in states.get(b.subject, [])]}
+                for b in found
+            ]
+        )
+        return
+    rows = [
+        (b.uid, b.status, b.starts_at, b.title, b.organizer_email, _written(states.get(b.subject, [])), b.problem)
+        for b in found
+    ]
+    print_table(("uid", "status", "start", "title", "organizer", "written", "what"), rows, "No bookings.")
+
+
+def _written(found: list[Any]) -> str:
+    return ", ".join(f"{r.app} {r.state}" for r in found)
+
+
+def _reference(row: Any) -> dict[str, Any]:
+    hidden = {"desired", "receipt", "key", "lease_owner"}
+    return row.model_dump(exclude=hidden) | {"receipt": json_module.loads(row.receipt) if row.receipt else None}
+
+
+@app.command()
+def show(
+    context: typer.Context, uid: Annotated[str, typer.Argument(help="The booking's uid.")], json: Json = False
+) -> None:
+    """Show a booking: what was told, where it is wanted, what is there, and what went wrong."""
+    from syncd.store import bookings, log, references
+
+    with context_of(context).runtime() as runtime, runtime.database.read() as session:
+        found = bookings.listed(session, uids=[uid])
+        if not found:
+            raise InputError(f"No booking {uid!r}.", code="not_found", remedy="See what is there: syncd bookings list")
+        booking = next((b for b in found if b.uid == uid), found[0])
+        rows = references.rows(session, subjects=[booking.subject])
+        history = log.listed(session, subject=booking.subject, limit=20)
+    document = {
+        "booking": json_module.loads(booking.content),
+        "subject": booking.subject,
+        "problem": {"code": booking.problem_code, "reason": booking.problem, "remedy": booking.remedy}
+        if booking.problem_code
+        else None,
+        "references": [_reference(r) for r in rows],
+        "log": [h.model_dump() for h in history],
+    }
+    if json:
+        print_json(document)
+        return
+    _print_booking(booking, rows, history)
+
+
+def _print_booking(booking: Any, rows: list[Any], history: list[Any]) -> None:
+    told = json_module.loads(booking.content)
+    console.print(
+        f"[bold]{booking.title}[/]  {booking.uid}  {booking.status}, as told {booking.revision:%Y-%m-%d %H:%M:%SZ}"
+    )
+    console.print(
+        f"  {booking.starts_at:%Y-%m-%d %H:%MZ} to {booking.ends_at:%Y-%m-%d %H:%MZ}, organizer {booking.organizer_email}"
+    )
+    attendees = ", ".join(
+        a["email"] + (" (no-show)" if a["absent"] else "") for a in told["attendees"] if not a["left"]
+    )
+    console.print(f"  attendees: {attendees or 'none'}")
+    for label, key in (("replaces", "previous_uid"), ("replaced by", "replaced_by"), ("series", "series")):
+        if told[key]:
+            console.print(f"  {label}: {told[key]}")
+    if booking.problem_code:
+        console.print(f"[red]Not planned:[/] {booking.problem} {booking.remedy}")
+    columns = ("app", "calendar", "state", "wanted", "there", "attempts", "due", "what")
+    places = [
+        (
+            r.app,
+            r.external_id,
+            r.state,
+            f"v{r.desired_version}" if r.desired else f"v{r.desired_version} gone",
+            f"v{r.applied_version}" if r.receipt else "",
+            r.attempts,
+            r.due_at if r.state == "pending" else None,
+            f"{r.error} {r.remedy}".strip(),
+        )
+        for r in rows
+    ]
+    print_table(columns, places, "Written nowhere.")
+    if history:
+        lines = [(h.at, h.operation, h.outcome, h.app, h.calls, h.error or h.detail) for h in history]
+        print_table(("at", "operation", "outcome", "app", "calls", "what"), lines, "")
+
+
+@app.command()
+def retry(
+    context: typer.Context,
+    uid: Annotated[list[str], typer.Argument(help="The bookings' uids.")],
+    json: Json = False,
+) -> None:
+    """Plan bookings again and let the next sync try their unfinished writes at once."""
+    from syncd.store import bookings, references
+
+    with context_of(context).runtime() as runtime:
+        with runtime.database.write() as session:
+            subjects = [b.subject for b in bookings.listed(session, uids=uid, limit=1000)]
+            if not subjects:
+                raise InputError(
+                    f"No booking {', '.join(uid)}.", code="not_found", remedy="See what is there: syncd bookings list"
+                )
+            due = references.retry(session, subjects, utc_now())
+        planned = len(runtime.intake.replan(subjects).plans)
+    if json:
+        print_json({"bookings": subjects, "due": due, "planned": planned})
+    else:
+        console.print(f"{due} write(s) are due now, {planned} booking(s) planned anew. Run: syncd sync")

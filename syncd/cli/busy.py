@@ -1,0 +1,110 @@
+"""`syncd busy`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from syncd.errors import ConfigError
+from syncd.model.clock import utc_now
+from syncd.model.time import Window
+
+from .context import Json, context_of
+from .output import age, console, print_json, print_table
+from .times import parse_moment
+
+if TYPE_CHECKING:
+    from syncd.model.busy import BusyAnswer
+
+
+def busy(
+    context: typer.Context,
+    user: Annotated[str, typer.Option(help="Whose (id or e-mail).")],
+    start: Annotated[str, typer.Option("--from", help="ISO 8601 or +2d from now.")] = "+0d",
+    end: Annotated[str, typer.Option("--to", help="ISO 8601 or +7d from now.")] = "+7d",
+    zone: Annotated[str, typer.Option(help="Time zone of the times given and shown, an IANA name.")] = "UTC",
+    leave_out: Annotated[str, typer.Option(help="A booking's uid whose own events do not count.")] = "",
+    json: Json = False,
+) -> int:
+    """When is a user busy, and how good is that knowledge, calendar by calendar."""
+    from syncd.store import directory
+
+    now = utc_now()
+    window = _window(parse_moment(start, zone, now), parse_moment(end, zone, now))
+    with context_of(context).runtime() as runtime:
+        with runtime.database.read() as session:
+            user_id = directory.find_user(session, user).id
+        answer = runtime.answers.answer(user_id, window, leave_out=leave_out)
+    if json:
+        print_json({"complete": answer.complete, **_document(answer)})
+    else:
+        _print(answer, zone)
+    return 0 if answer.complete else 1
+
+
+def _window(start: object, end: object) -> Window:
+    try:
+        return Window(start, end)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ConfigError("The window ends before it starts.", remedy="Mend --from and --to.") from error
+
+
+def _document(answer: BusyAnswer) -> dict[str, object]:
+    return {
+        "window": {"start": answer.window.start, "end": answer.window.end},
+        "busy": [{"start": s, "end": e} for s, e in answer.busy],
+        "calendars": [
+            {
+                "id": c.calendar_id,
+                "name": c.name,
+                "app": c.app,
+                "state": c.state,
+                "as_of": c.as_of,
+                "coverage": {"start": c.coverage.start, "end": c.coverage.end} if c.coverage else None,
+                "policy": c.policy,
+                "live": c.live,
+                "error": c.error,
+                "remedy": c.remedy,
+                "times": [{"start": t.start, "end": t.end, "kind": t.kind, "uid": t.uid} for t in c.times],
+            }
+            for c in answer.calendars
+        ],
+    }
+
+
+def _print(answer: BusyAnswer, zone: str) -> None:
+    own, now = ZoneInfo(zone), utc_now()
+    rows = [
+        (f"{s.astimezone(own):%a %Y-%m-%d %H:%M}", f"{e.astimezone(own):%a %Y-%m-%d %H:%M}", _because(answer, s, e))
+        for s, e in answer.busy
+    ]
+    print_table((f"busy from ({zone})", "to", "because of"), rows, "Free all the time.")
+    console.print()
+    calendars = [
+        (
+            c.calendar_id,
+            c.app,
+            c.name,
+            c.state,
+            "asked now" if c.live else age(c.as_of, now),
+            c.policy,
+            len(c.times),
+            f"{c.error} {c.remedy}".strip(),
+        )
+        for c in answer.calendars
+    ]
+    columns = ("id", "app", "calendar", "state", "known", "policy applied", "times", "what")
+    print_table(columns, calendars, "No calendar is checked for conflicts: syncd calendars select ID")
+
+
+def _because(answer: BusyAnswer, start: object, end: object) -> str:
+    """Which calendars make this busy, and of what kind: the answer to "why is this slot busy?"."""
+    causes = {
+        f"{c.name}: {t.kind}" if c.policy is None or t.uid else f"{c.name}: cannot be read ({c.policy})"
+        for c in answer.calendars
+        for t in c.times
+        if t.start < end and t.end > start  # type: ignore[operator]
+    }
+    return ", ".join(sorted(causes))

@@ -1,0 +1,125 @@
+"""`syncd keys`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from syncd.errors import ConfigError
+from syncd.model.clock import utc_now
+
+from .context import Json, context_of
+from .output import console, print_json, print_table, progress
+
+app = typer.Typer(help="The vault's keys.", no_args_is_help=True)
+
+
+@app.command()
+def generate(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Option("--file", help="Add the key to this file (made with mode 600), as the current one.")
+    ] = "",
+    later: Annotated[
+        bool, typer.Option("--not-current", help="Add it below the first line: several machines learn it first.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make a key. Without --file it is printed on standard output, for systemd-creds or a secret store."""
+    from syncd.vault import generate_key
+
+    now = utc_now()
+    key = generate_key(f"k{now:%Y%m%d%H%M%S}")
+    if not file:
+        sys.stdout.write(key.line() + "\n")
+        return
+    path = Path(file)
+    lines = _existing(path)
+    lines.insert(1 if later and lines else 0, key.line())
+    _write_private(path, "\n".join(lines) + "\n")
+    if json:
+        print_json({"key": key.id, "file": str(path), "current": lines[0] == key.line()})
+    else:
+        console.print(f"Key {key.id} is in {path}. Keep a copy elsewhere: without it the credentials are lost.")
+        if len(lines) > 1:
+            console.print("Restart syncd, then: syncd keys rotate")
+
+
+def _existing(path: Path) -> list[str]:
+    from syncd.vault import parse_keys
+
+    if not path.exists():
+        return []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as a key file.") from error
+    if text.strip():
+        parse_keys(text, str(path))
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace the file at once, readable by its owner only: a reader sees the old or the new, never half."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+@app.command()
+def status(context: typer.Context, json: Json = False) -> int:
+    """Show the keys, and how many credentials each seals."""
+    from syncd.store.envelopes import StoredEnvelopes
+    from syncd.vault import status as count
+
+    with context_of(context).runtime() as runtime:
+        ring = runtime.vault.ring
+        counted = count(StoredEnvelopes(runtime.database), ring)
+    rows = [
+        {"key": key, "current": key == ring.current, "known": key in ring.ids, "credentials": counted.get(key, 0)}
+        for key in sorted({*ring.ids, *counted})
+    ]
+    if json:
+        print_json({"source": ring.source, "keys": rows})
+    else:
+        console.print(f"Keys from {ring.source}.")
+        shown = [(r["key"], r["current"], "" if r["known"] else "missing here", r["credentials"]) for r in rows]
+        print_table(("key", "current", "", "credentials"), shown, "No keys.")
+    return 1 if any(not r["known"] and r["credentials"] for r in rows) else 0
+
+
+@app.command()
+def rotate(
+    context: typer.Context,
+    batch: Annotated[int, typer.Option(min=1, max=10_000, help="Credentials per transaction.")] = 100,
+    json: Json = False,
+) -> int:
+    """Seal every credential under the current key. May run with the daemon, be killed, and run again."""
+    from syncd.store.envelopes import StoredEnvelopes
+    from syncd.vault import rotate as reseal
+
+    with context_of(context).runtime() as runtime:
+        rows = StoredEnvelopes(runtime.database)
+        with progress("Rotating", show=not json) as bar:
+            task = bar.add_task("Rotating", total=rows.count())
+            report = reseal(rows, runtime.vault.ring, batch, lambda told: bar.update(task, completed=told.examined))
+    failed = [{"connection": f.id, "code": f.code, "error": f.message} for f in report.failed]
+    if json:
+        print_json({"resealed": report.resealed, "already_current": report.already_current, "failed": failed})
+    else:
+        console.print(
+            f"{report.resealed} re-sealed, {report.already_current} under the current key already, {len(failed)} failed."
+        )
+        print_table(("connection", "code", "error"), [tuple(f.values()) for f in failed], "")
+    return 1 if failed else 0

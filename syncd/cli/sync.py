@@ -1,0 +1,163 @@
+"""`syncd sync`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from syncd.errors import InputError
+
+from .context import Json, context_of
+from .output import console, plain, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from syncd.engine.runtime import Runtime
+    from syncd.model.result import SyncResult
+
+
+def sync(
+    context: typer.Context,
+    connection: Annotated[int | None, typer.Option(help="Only this connection.")] = None,
+    booking: Annotated[list[str] | None, typer.Option(help="Only this booking's uid; may be repeated.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the exact plan; write nothing, here or there.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Once: take in, read changes, write what is due, print a summary."""
+    with context_of(context).runtime() as runtime:
+        if dry_run:
+            return _dry_run(runtime, connection, booking or [], json)
+        return _sync(runtime, connection, booking or [], json)
+
+
+def _sync(runtime: Runtime, connection: int | None, uids: list[str], json: bool) -> int:
+    from syncd.engine.sweep import sweep
+
+    with progress("Syncing", show=not json) as bar:
+        task = bar.add_task("Taking in", total=None)
+        sweep(runtime.database, runtime.intake, runtime.clock)
+        subjects = _subjects(runtime, uids)
+
+        def advance(count: int) -> None:
+            bar.advance(task, count)
+
+        read = None
+        if not uids:
+            bar.update(task, description="Reading calendars", completed=0)
+            read = runtime.busy_sync.run(runtime.executor, connection_id=connection, everything=True, progress=advance)
+        bar.update(task, description="Writing bookings", completed=0)
+        written = runtime.reconciler.run(
+            runtime.executor, connection_id=connection, subjects=subjects, progress=advance
+        )
+    results = [*(read.results if read else []), *written.results]
+    failed = [r for r in results if r.error]
+    left = _left(runtime)
+    told = {
+        "calendars": dict(read.outcomes) if read else {},
+        "writes": dict(written.outcomes),
+        "provider_calls": sum(r.calls for r in results),
+        "left": left,
+        "failed": failed,
+    }
+    if json:
+        print_json(told)
+    else:
+        _print(told, failed)
+    return 1 if failed else 0
+
+
+def _subjects(runtime: Runtime, uids: Sequence[str]) -> list[str]:
+    """The subjects of bookings.
+
+    Raises:
+        InputError: one of them is not known.
+    """
+    from syncd.store import bookings
+
+    if not uids:
+        return []
+    with runtime.database.read() as session:
+        found = {uid: bookings.get(session, uid) for uid in uids}
+    missing = [uid for uid, b in found.items() if b is None]
+    if missing:
+        raise InputError(
+            f"No booking {', '.join(missing)}.", code="not_found", remedy="See what is there: syncd bookings list"
+        )
+    return [b.subject for b in found.values() if b]
+
+
+def _left(runtime: Runtime) -> dict[str, int]:
+    from syncd.store import bookings, references
+
+    with runtime.database.read() as session:
+        counted = references.counts(session)
+        unplanned = len(bookings.subjects_with_problem(session))
+    return {"pending": counted.get("pending", 0), "parked": counted.get("parked", 0), "unplanned": unplanned}
+
+
+def _print(told: dict[str, Any], failed: list[SyncResult]) -> None:
+    for title, counted in (("Calendars read", told["calendars"]), ("Bookings written", told["writes"])):
+        console.print(f"{title}: " + (", ".join(f"{n} {o}" for o, n in sorted(counted.items())) or "nothing was due"))
+    console.print(f"Provider calls: {told['provider_calls']}")
+    left = ", ".join(f"{n} {s}" for s, n in told["left"].items() if n)
+    if left:
+        console.print(f"[yellow]Left:[/] {left}. See: syncd bookings list --parked")
+    if failed:
+        rows = [(r.app, r.connection_id, r.subject or r.place, r.outcome, r.error, r.remedy) for r in failed]
+        print_table(("app", "conn", "what", "outcome", "error", "what to do"), rows, "")
+
+
+class _RolledBackError(Exception):
+    """Ends the transaction of a dry run without a trace."""
+
+
+def _dry_run(runtime: Runtime, connection: int | None, uids: list[str], json: bool) -> int:
+    """The exact plan: takes in and plans in a transaction that is rolled back."""
+    from syncd.engine.intake import IntakeReport
+    from syncd.store import references
+    from syncd.store.inbox import DeliveryState
+
+    report, lines = IntakeReport(), []
+    try:
+        with runtime.database.write() as session:
+            after = 0
+            while after := runtime.intake.take_batch(
+                session, report, (DeliveryState.NEW, DeliveryState.WAITING), after
+            ):
+                pass
+            wanted = set(uids)
+            for row in references.rows(session, states=["pending"], limit=1_000_000):
+                if (connection is None or row.connection_id == connection) and (not wanted or row.subject in wanted):
+                    lines.append(_planned(row))
+            raise _RolledBackError
+    except _RolledBackError:
+        pass
+    problems = [{"booking": r.subject, "error": r.error, "remedy": r.remedy} for r in report.results]
+    if json:
+        print_json({"plan": lines, "problems": problems, "deliveries": report.deliveries})
+        return 0
+    rows = [(p["action"], p["app"], p["calendar"], p["booking"], p["title"], p["start"]) for p in lines]
+    print_table(("action", "app", "calendar", "booking", "title", "start"), rows, "Nothing to write.")
+    for problem in problems:
+        console.print(f"[yellow]{problem['booking']}[/]: {problem['error']} {problem['remedy']}")
+    return 0
+
+
+def _planned(row: Any) -> dict[str, Any]:
+    from syncd.store.codec import load_event
+
+    event = load_event(row.desired)
+    action = "remove" if event is None else ("update" if row.receipt else "create")
+    return {
+        "action": action,
+        "app": row.app,
+        "connection": row.connection_id,
+        "calendar": row.external_id,
+        "booking": row.subject,
+        "title": event.title if event else "",
+        "start": event.start if event else None,
+        "event": plain(event),
+    }
