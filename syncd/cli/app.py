@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
 
-import click
 import typer
 
 from syncd import __version__
-from syncd.errors import ConfigError, InputError, ProviderError, SyncdError
+from syncd.errors import ConfigError, InputError, KeyMissingError, ProviderError, SyncdError
 
-from . import bookings, busy, calendars, config, connections, db, demo, keys, log, run_command, sync
+from . import bookings, busy, calendars, config, connections, connectors, db, demo, keys, log, run_command, sync
 from .context import Context
 from .output import print_error
 
@@ -52,6 +52,7 @@ app.command("run")(run_command.run)
 app.command("jobs")(log.jobs)
 app.command("busy")(busy.busy)
 app.command("log")(log.log)
+app.command("connectors")(connectors.connectors)
 app.command("demo")(demo.demo)
 app.add_typer(connections.app, name="connections")
 app.add_typer(calendars.app, name="calendars")
@@ -60,7 +61,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
 
-USAGE_ERRORS = (ConfigError, InputError)
+USAGE_ERRORS = (ConfigError, InputError, KeyMissingError)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -68,17 +69,25 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         returned = app(list(arguments), standalone_mode=False)
+        sys.stdout.flush()
         return returned if isinstance(returned, int) else 0
-    except click.exceptions.Exit as leave:
-        return leave.exit_code
-    except click.ClickException as error:
-        error.show(sys.stderr)
+    except typer.TyperException as error:
+        _print_usage_error(error, as_json)
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("Stopped.\n")
         return 130
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the exit flushes into it once more
         return 1
     except SyncdError as error:
         print_error(error, as_json=as_json)
         return 2 if isinstance(error, USAGE_ERRORS) and not isinstance(error, ProviderError) else 1
+
+
+def _print_usage_error(error: typer.TyperException, as_json: bool) -> None:
+    if as_json:
+        told = InputError(error.format_message(), code="usage", remedy="See: syncd COMMAND --help")
+        print_error(told, as_json=True)
+    else:
+        error.show()  # type: ignore[attr-defined]  # every usage error has it; typer exports no class that says so

@@ -13,7 +13,7 @@ from syncd.errors import ConfigError, InputError, Problem
 from syncd.model.clock import utc_now
 
 from .context import Json, context_of
-from .output import console, print_json, print_table
+from .output import console, print_json, print_table, shown
 
 app = typer.Typer(help="Bookings and where they are written.", no_args_is_help=True)
 MAX_IMPORT_BYTES = 256 * 1024 * 1024
@@ -28,6 +28,7 @@ def import_(
     json: Json = False,
 ) -> int:
     """Take bookings in from a file. Nothing is written to calendars before the next sync."""
+    from syncd.model.result import Operation
     from syncd.store import inbox
     from syncd.store.inbox import Arrival, DeliveryState
 
@@ -37,7 +38,7 @@ def import_(
             new = inbox.put(session, [Arrival(source="import", body=b) for b in bodies], utc_now())
         report = runtime.intake.take_in()
     quarantined = report.deliveries.get(DeliveryState.QUARANTINED, 0)
-    problems = [r for r in report.results if r.error]
+    problems = [r for r in report.results if r.operation is Operation.PLAN]
     told = {
         "read": len(bodies),
         "new": new,
@@ -62,7 +63,7 @@ def _print_import(told: dict[str, Any]) -> None:
             f"[red]{told['quarantined']} cannot be used[/] and are kept in quarantine: syncd log --outcome failed"
         )
     for problem in told["problems"]:
-        console.print(f"[yellow]{problem['booking']}[/]: {problem['error']} {problem['remedy']}")
+        console.print(f"[yellow]{shown(problem['booking'])}[/]: {shown(problem['error'])} {shown(problem['remedy'])}")
 
 
 def _read(file: str) -> str:
@@ -153,7 +154,8 @@ def _written(found: list[Any]) -> str:
 
 def _reference(row: Any) -> dict[str, Any]:
     hidden = {"desired", "receipt", "key", "lease_owner"}
-    return row.model_dump(exclude=hidden) | {"receipt": json_module.loads(row.receipt) if row.receipt else None}
+    shown: dict[str, Any] = row.model_dump(exclude=hidden)
+    return {**shown, "receipt": json_module.loads(row.receipt) if row.receipt else None}
 
 
 @app.command()
@@ -188,20 +190,22 @@ def show(
 def _print_booking(booking: Any, rows: list[Any], history: list[Any]) -> None:
     told = json_module.loads(booking.content)
     console.print(
-        f"[bold]{booking.title}[/]  {booking.uid}  {booking.status}, as told {booking.revision:%Y-%m-%d %H:%M:%SZ}"
+        f"[bold]{shown(booking.title)}[/]  {shown(booking.uid)}  {booking.status},"
+        f" as told {booking.revision:%Y-%m-%d %H:%M:%SZ}"
     )
     console.print(
-        f"  {booking.starts_at:%Y-%m-%d %H:%MZ} to {booking.ends_at:%Y-%m-%d %H:%MZ}, organizer {booking.organizer_email}"
+        f"  {booking.starts_at:%Y-%m-%d %H:%MZ} to {booking.ends_at:%Y-%m-%d %H:%MZ},"
+        f" organizer {shown(booking.organizer_email)}"
     )
     attendees = ", ".join(
         a["email"] + (" (no-show)" if a["absent"] else "") for a in told["attendees"] if not a["left"]
     )
-    console.print(f"  attendees: {attendees or 'none'}")
+    console.print(f"  attendees: {shown(attendees) or 'none'}")
     for label, key in (("replaces", "previous_uid"), ("replaced by", "replaced_by"), ("series", "series")):
         if told[key]:
-            console.print(f"  {label}: {told[key]}")
+            console.print(f"  {label}: {shown(told[key])}")
     if booking.problem_code:
-        console.print(f"[red]Not planned:[/] {booking.problem} {booking.remedy}")
+        console.print(f"[red]Not planned:[/] {shown(booking.problem)} {shown(booking.remedy)}")
     columns = ("app", "calendar", "state", "wanted", "there", "attempts", "due", "what")
     places = [
         (

@@ -11,7 +11,7 @@ from syncd.model.busy import BusyPolicy
 from syncd.model.clock import utc_now
 
 from .context import Json, context_of
-from .output import age, console, errors, print_json, print_table
+from .output import age, console, errors, print_json, print_table, shown
 
 app = typer.Typer(help="Calendars: checked for conflicts (selected), written to (destination).", no_args_is_help=True)
 Calendar = Annotated[int, typer.Argument(help="Id, as `syncd calendars list` shows it.")]
@@ -84,7 +84,7 @@ def _refresh(runtime: Any, user: str) -> int:
             runtime.accounts.refresh_calendars(connection_id)
         except ProviderError as error:
             failed = 1
-            errors.print(f"Connection {connection_id}: {error} {error.remedy}")
+            errors.print(f"Connection {connection_id}: {shown(error)} {shown(error.remedy)}")
     return failed
 
 
@@ -132,7 +132,7 @@ def _select(
     if json:
         print_json({"calendar": calendar, "selected": selected})
     else:
-        console.print(f"{name} is {'checked' if selected else 'no longer checked'} for conflicts.")
+        console.print(f"{shown(name)} is {'checked' if selected else 'no longer checked'} for conflicts.")
 
 
 @app.command()
@@ -162,6 +162,6 @@ def destination(
     if json:
         print_json({"calendar": calendar, "destination_of": whose, "planned": planned})
         return
-    console.print(f"Bookings of {whose} are written to {name}.")
+    console.print(f"Bookings of {whose} are written to {shown(name)}.")
     if planned:
         console.print(f"{planned} waiting booking(s) are planned anew; the next sync writes them.")

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import BaseModel, ValidationError
 
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, Problem, ReconnectError
 from syncd.model.clock import utc_now
 from syncd.model.connection import ConnectionState
 
 from .context import Json, context_of
-from .output import age, console, print_json, print_table
+from .output import age, console, print_json, print_table, shown
+from .times import require_zone
 
 if TYPE_CHECKING:
     from syncd.connector import ConnectorSpec
@@ -97,13 +99,21 @@ def add(
     """Connect a user to an app. The credential is asked for, or read from a file or standard input."""
     from syncd.store import directory
 
+    if zone:
+        require_zone(zone)
     with context_of(context).runtime() as runtime:
         spec = runtime.registry.spec(name)
         settings = _settings(setting or [])
+        _check(spec.settings, settings, f"--setting of {name}")
         credential = _credential(spec, credential_file)
         with runtime.database.write() as session:
-            directory.add_user(session, user, email, utc_now(), zone=zone)
-        connected = runtime.accounts.add(user, name, credential, settings)
+            if not directory.add_user(session, user, email, utc_now(), zone=zone).email:
+                raise ConfigError(f"User {user} is new here.", remedy="Name the user's e-mail: --email E")
+        try:
+            connected = runtime.accounts.add(user, name, credential, settings)
+        except ReconnectError as error:
+            error.remedy = error.remedy.replace(ReconnectError.remedy, "Mend the credential and add it again.")
+            raise
     _print_connected(connected, json)
 
 
@@ -135,7 +145,11 @@ def test(
     rows: list[dict[str, Any]] = []
     with context_of(context).runtime() as runtime:
         with runtime.database.read() as session:
-            ids = [connection] if connection else [c.id for c in directory.listed_connections(session) if c.id]
+            ids = (
+                [connection]
+                if connection is not None
+                else [c.id for c in directory.listed_connections(session) if c.id]
+            )
         for each in ids:
             try:
                 probe = runtime.accounts.test(each)
@@ -145,10 +159,10 @@ def test(
     if json:
         print_json(rows)
     else:
-        shown = [
+        listed = [
             (r["connection"], r["outcome"], r.get("account"), r.get("error", _facts(r)), r.get("remedy")) for r in rows
         ]
-        print_table(("id", "outcome", "account", "what", "what to do"), shown, "No connections.")
+        print_table(("id", "outcome", "account", "what", "what to do"), listed, "No connections.")
     return 1 if any(r["outcome"] == "failed" for r in rows) else 0
 
 
@@ -233,8 +247,24 @@ def _credential(spec: ConnectorSpec, file: str) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         names = ", ".join(spec.credential.model_fields)
-        raise ConfigError(f"The credential is no JSON object ({spec.app}: {names}).") from None
+        raise ConfigError("The credential is no JSON object.", remedy=f"Fields for {spec.app}: {names}.") from None
+    _check(spec.credential, value, f"credential of {spec.app}")
     return value
+
+
+def _check(model: type[BaseModel], value: dict[str, Any], what: str) -> None:
+    """Name every field that the connector cannot use, without its value."""
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        problems = tuple(
+            Problem(".".join(map(str, e["loc"])) or what, f"{e['msg']}.")
+            for e in error.errors(include_url=False, include_input=False, include_context=False)
+        )
+        names = ", ".join(model.model_fields)
+        raise ConfigError(
+            f"The {what} cannot be used.", problems=problems, remedy=f"Fields: {names or 'none'}."
+        ) from None
 
 
 def _asked(spec: ConnectorSpec) -> dict[str, Any]:
@@ -260,7 +290,7 @@ def _print_connected(connected: Connected, json: bool) -> None:
     if json:
         print_json(connected)
         return
-    console.print(f"Connection {connected.connection_id}: {connected.probe.account} works.")
+    console.print(f"Connection {connected.connection_id}: {shown(connected.probe.account)} works.")
     if connected.new_calendars:
-        console.print("Calendars: " + ", ".join(connected.new_calendars))
+        console.print("Calendars: " + shown(", ".join(connected.new_calendars)))
     console.print("Next: syncd calendars list; syncd calendars select ID; syncd calendars destination ID")

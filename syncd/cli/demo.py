@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def demo(
-    keep: Annotated[bool, typer.Option("--keep", help="Leave servers and database running until Ctrl-C, for exploring.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave servers and database running until Ctrl-C.")] = False,
     json: Json = False,
 ) -> int:
     """See it work: bookings travel into real calendar servers on loopback and back, in a temporary directory."""
@@ -75,9 +75,8 @@ def _print(report: DemoReport) -> None:
     agree = sum(c.agrees for c in report.checks)
     verdict = "[green]All agree.[/]" if report.agrees else "[red]Not all agree.[/]"
     console.print()
-    console.print(
-        f"{verdict} {agree} of {len(report.checks)} places, {report.provider_calls} provider calls, {report.seconds:.1f} s."
-    )
+    told = f"{agree} of {len(report.checks)} places, {report.provider_calls} provider calls, {report.seconds:.1f} s"
+    console.print(f"{verdict} {told}.")
 
 
 def _print_json(report: DemoReport) -> None:
@@ -85,13 +84,21 @@ def _print_json(report: DemoReport) -> None:
         {"step": c.step, "place": c.place, "expected": c.expected, "found": c.found, "agrees": c.agrees}
         for c in report.checks
     ]
-    print_json({"agrees": report.agrees, "seconds": report.seconds, "provider_calls": report.provider_calls, "checks": checks})
+    print_json(
+        {"agrees": report.agrees, "seconds": report.seconds, "provider_calls": report.provider_calls, "checks": checks}
+    )
 
 
 def _explain_keep(folder: Path) -> None:
     console.print()
     console.print(f"Servers and database stay in {folder}. In another terminal:")
-    for command in ("bookings list", "calendars list", "busy --user anna@example.com --to +14d", "log", "sync --dry-run"):
+    for command in (
+        "bookings list",
+        "calendars list",
+        "busy --user anna@example.com --to +14d",
+        "log",
+        "sync --dry-run",
+    ):
         console.print(f"  syncd --config {folder}/syncd.toml {command}")
     console.print("Ctrl-C ends them.")
 

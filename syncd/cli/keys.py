@@ -35,7 +35,10 @@ def generate(
     now = utc_now()
     key = generate_key(f"k{now:%Y%m%d%H%M%S}")
     if not file:
-        sys.stdout.write(key.line() + "\n")
+        if json:
+            print_json({"key": key.id, "line": key.line()})
+        else:
+            sys.stdout.write(key.line() + "\n")
         return
     path = Path(file)
     lines = _existing(path)
@@ -119,7 +122,8 @@ def rotate(
         print_json({"resealed": report.resealed, "already_current": report.already_current, "failed": failed})
     else:
         console.print(
-            f"{report.resealed} re-sealed, {report.already_current} under the current key already, {len(failed)} failed."
+            f"{report.resealed} re-sealed, {report.already_current} under the current key already,"
+            f" {len(failed)} failed."
         )
         print_table(("connection", "code", "error"), [tuple(f.values()) for f in failed], "")
     return 1 if failed else 0

@@ -10,7 +10,9 @@ from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -35,6 +37,14 @@ STATE_STYLES = {
 }
 
 
+CONTROLS = dict.fromkeys([*range(32), *range(127, 160)], " ")
+
+
+def shown(text: object) -> str:
+    """What others wrote, for a line of ours: without control sequences, and not read as markup."""
+    return escape(str(text).translate(CONTROLS))
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document."""
     json.dump(plain(value), sys.stdout, indent=2, ensure_ascii=False)
@@ -57,29 +67,77 @@ def plain(value: Any) -> Any:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
-    """Print a table, or `empty` when there are no rows."""
-    listed = [[_cell(value) for value in row] for row in rows]
+    """Print a table without its empty columns, or `empty` when there are no rows.
+
+    On a terminal too narrow for it without breaking words, each row is a block of lines instead; elsewhere a row is
+    one line, however long.
+    """
+    listed = [[_text(value) for value in row] for row in rows]
     if not listed:
-        console.print(empty)
+        if empty:
+            console.print(empty)
+        return
+    used = [i for i in range(len(columns)) if any(row[i] for row in listed)]
+    titles, listed = [columns[i] for i in used], [[row[i] for i in used] for row in listed]
+    widths = _widths([titles, *listed], console.width if console.is_terminal else None)
+    if widths is None:
+        _print_blocks(titles, listed)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for title, width in zip(titles, widths, strict=True):
+        table.add_column(escape(title), width=width, overflow="fold")
     for row in listed:
-        table.add_row(*row)
-    console.print(table)
+        table.add_row(*map(_styled, row))
+    width = sum(widths) + GAP * len(widths)
+    target = console if console.is_terminal else Console(width=width, highlight=False)
+    target.print(table)
 
 
-def _cell(value: Any) -> str:
+GAP = 2
+
+
+def _widths(rows: Sequence[Sequence[str]], available: int | None) -> list[int] | None:
+    """The columns' widths: as wide as their content, else narrowed where lines can break; None: still too wide."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(cell_len, column)) for column in columns]
+    if available is None:
+        return widths
+    least = [max(cell_len(word) for text in column for word in text.split() or [""]) for column in columns]
+    available -= GAP * (len(columns) - 1)
+    if sum(least) > available:
+        return None
+    while sum(widths) > available:
+        widest = max((i for i in range(len(widths)) if widths[i] > least[i]), key=lambda i: widths[i])
+        widths[widest] -= 1
+    return widths
+
+
+def _print_blocks(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    margin = max(map(len, titles)) + GAP
+    for row in rows:
+        grid = Table.grid(padding=(0, 0))
+        grid.add_column(width=margin, style="bold")
+        grid.add_column(overflow="fold")
+        for title, text in zip(titles, row, strict=True):
+            if text:
+                grid.add_row(escape(title), _styled(text))
+        console.print(grid)
+        console.print()
+
+
+def _text(value: Any) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, bool):
         return "yes" if value else ""
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-    text = str(value).replace("[", r"\[")
+    return str(value).translate(CONTROLS)
+
+
+def _styled(text: str) -> str:
     style = STATE_STYLES.get(text)
-    return f"[{style}]{text}[/]" if style else text
+    return f"[{style}]{escape(text)}[/]" if style else escape(text)
 
 
 def age(moment: datetime | None, now: datetime) -> str:
@@ -116,8 +174,8 @@ def print_error(error: SyncdError, *, as_json: bool) -> None:
     if as_json:
         print_json({"error": {"code": error.code, "message": str(error), "remedy": error.remedy, "problems": problems}})
         return
-    errors.print(f"[red]Error:[/] {_cell(str(error))}")
+    errors.print(f"[red]Error:[/] {shown(error)}")
     for problem in problems:
-        errors.print(f"  {_cell(str(problem))}")
+        errors.print(f"  {shown(problem)}")
     if error.remedy:
-        errors.print(f"[bold]What to do:[/] {_cell(error.remedy)}")
+        errors.print(f"[bold]What to do:[/] {shown(error.remedy)}")

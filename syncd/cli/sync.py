@@ -10,7 +10,7 @@ import typer
 from syncd.errors import InputError
 
 from .context import Json, context_of
-from .output import console, plain, print_json, print_table, progress
+from .output import console, plain, print_json, print_table, progress, shown
 
 if TYPE_CHECKING:
     from syncd.engine.runtime import Runtime
@@ -36,6 +36,7 @@ def sync(
 def _sync(runtime: Runtime, connection: int | None, uids: list[str], json: bool) -> int:
     from syncd.engine.sweep import sweep
 
+    _require_connection(runtime, connection)
     with progress("Syncing", show=not json) as bar:
         task = bar.add_task("Taking in", total=None)
         sweep(runtime.database, runtime.intake, runtime.clock)
@@ -67,6 +68,14 @@ def _sync(runtime: Runtime, connection: int | None, uids: list[str], json: bool)
     else:
         _print(told, failed)
     return 1 if failed else 0
+
+
+def _require_connection(runtime: Runtime, connection: int | None) -> None:
+    from syncd.store import directory
+
+    if connection is not None:
+        with runtime.database.read() as session:
+            directory.get_connection(session, connection)
 
 
 def _subjects(runtime: Runtime, uids: Sequence[str]) -> list[str]:
@@ -120,6 +129,7 @@ def _dry_run(runtime: Runtime, connection: int | None, uids: list[str], json: bo
     from syncd.store import references
     from syncd.store.inbox import DeliveryState
 
+    _require_connection(runtime, connection)
     report, lines = IntakeReport(), []
     try:
         with runtime.database.write() as session:
@@ -142,7 +152,7 @@ def _dry_run(runtime: Runtime, connection: int | None, uids: list[str], json: bo
     rows = [(p["action"], p["app"], p["calendar"], p["booking"], p["title"], p["start"]) for p in lines]
     print_table(("action", "app", "calendar", "booking", "title", "start"), rows, "Nothing to write.")
     for problem in problems:
-        console.print(f"[yellow]{problem['booking']}[/]: {problem['error']} {problem['remedy']}")
+        console.print(f"[yellow]{shown(problem['booking'])}[/]: {shown(problem['error'])} {shown(problem['remedy'])}")
     return 0
 
 

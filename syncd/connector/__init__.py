@@ -1,8 +1,8 @@
 """The interface every provider implements, what it declares, and how it is found.
 
-The words: an **app** is a provider's product; a **connection** is one user's consent there; a **calendar** is one of the
-calendars of a connection, named by the provider's id. A connector is opened for one connection and lives as long as its
-credential does. It holds no state that matters: losing it loses nothing.
+The words: an **app** is a provider's product; a **connection** is one user's consent there; a **calendar** is one of
+the calendars of a connection, named by the provider's id. A connector is opened for one connection and lives as long as
+its credential does. It holds no state that matters: losing it loses nothing.
 
 Rules for a connector:
 
@@ -128,9 +128,9 @@ class CalendarConnector(ABC):
     ) -> Iterator[ChangePage]:
         """Read what changed since `cursor`, in pages; None reads everything.
 
-        `window` is what should be covered afterwards; when it reaches beyond what the cursor covers, the connector reads
-        the missing part too. `known` gives the versions the store holds, for providers without a trustworthy cursor.
-        With `audit`, compare all versions even when the cursor says that nothing changed, and count the `repaired`.
+        `window` is what should be covered afterwards; when it reaches beyond what the cursor covers, the connector
+        reads the missing part too. `known` gives the versions the store holds, for providers without a trustworthy
+        cursor. With `audit`, compare all versions even when the cursor says that nothing changed, and count the `repaired`.
 
         Raises:
             ResyncError: the cursor is dead; the caller starts again with None.
@@ -152,12 +152,13 @@ class EventConnector(CalendarConnector):
         """Make the event in `calendar` equal to `event` in the fields we own; create it when it is not there.
 
         `key` is the idempotency key of the create: the same for every attempt. `applied` is what an earlier put
-        confirmed. An event a person deleted is created again only when `applied` is None or the engine asks so.
+        confirmed; None makes the event, or takes over the one that an earlier attempt made.
 
         Raises:
             ConflictError: it changed between our read and our write; call again.
             UnclearError: the answer was lost.
-            NotFoundError, ForbiddenError, RefusedError: see their texts.
+            NotFoundError: the calendar is gone; with code `event_gone`: a person deleted the event of `applied`.
+            ForbiddenError, RefusedError: see their texts.
         """
 
     @abstractmethod
@@ -170,7 +171,7 @@ class EventConnector(CalendarConnector):
 
     @abstractmethod
     def find_event(self, calendar: str, uid: str, applied: Receipt | None) -> Event | None:
-        """Read our event back, for comparison: the fields of `Event` as the provider holds them; None when it is gone."""
+        """Read our event back: the fields of `Event` as the provider holds them; None when it is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ GROUP = "syncd.connectors"
 
 
 class Registry:
-    """App slug -> `ConnectorSpec`. Importing is put off until a spec is asked for, so an unused provider costs nothing."""
+    """App slug -> `ConnectorSpec`. A spec is imported when it is asked for: an unused provider costs nothing."""
 
     def __init__(
         self, points: Mapping[str, EntryPoint] | None = None, specs: Mapping[str, ConnectorSpec] | None = None

@@ -53,8 +53,8 @@ def _events(data: bytes) -> list[FoundEvent]:
         FoundEvent(
             uid=str(event["UID"]),
             summary=str(event.get("SUMMARY", "")),
-            start=_utc(event["DTSTART"].dt),
-            end=_utc(event["DTEND"].dt),
+            start=_utc(event.decoded("DTSTART")),
+            end=_utc(event.decoded("DTEND")),
             attendees=tuple(sorted(str(a).removeprefix("mailto:") for a in _listed(event.get("ATTENDEE", [])))),
             recurring="RRULE" in event,
             status=str(event.get("STATUS", "")),

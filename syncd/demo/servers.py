@@ -81,7 +81,7 @@ class CalDavServer:
                 {"Authorization": f"Basic {login}", **(headers or {})},
             )
             response = connection.getresponse()
-            return response.status, response.headers, response.read()
+            return response.status, dict(response.headers), response.read()
         finally:
             connection.close()
 

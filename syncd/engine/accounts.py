@@ -147,7 +147,7 @@ class Accounts:
         return [c.name for c in new], [c.name for c in gone]
 
     def remove(self, connection_id: int) -> None:
-        """Forget a connection with its credential, calendars and references. Events at the provider stay as they are."""
+        """Forget a connection with its credential, calendars and references. Events at the provider stay."""
         with self._database.write() as session:
             session.delete(directory.get_connection(session, connection_id))
         self._pool.drop(connection_id)

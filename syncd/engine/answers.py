@@ -110,16 +110,14 @@ class BusyAnswers:
     ) -> CalendarAnswer:
         known, live = calendar.known, isinstance(told, list)
         error, remedy = calendar.error, calendar.remedy
+        times, as_of, coverage = stored, known.as_of, known.coverage
         if isinstance(told, list):
             state, times, as_of, coverage = BusyState.FRESH, told, now, window
-            error = remedy = ""
-        else:
-            if isinstance(told, ProviderError):
-                state, error, remedy = BusyState.FAILED, str(told), told.remedy
-            assert state is not None
-            times, as_of, coverage = stored, known.as_of, known.coverage
-            if state is BusyState.FAILED:
-                times = by_policy(known, stored, window, now)
+        elif told is not None:
+            state, error, remedy = BusyState.FAILED, str(told), told.remedy
+        assert state is not None
+        if state is BusyState.FAILED:
+            times = by_policy(known, stored, window, now)
         return CalendarAnswer(
             calendar_id=calendar.id,
             name=calendar.name,

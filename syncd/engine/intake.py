@@ -76,14 +76,15 @@ class Intake:
     ) -> int:
         """Take in the next batch beyond id `after`; the id of its last delivery, 0 when there was none."""
         _lock(session)
-        now = self._clock()
+        now, first = self._clock(), len(report.results)
         rows = inbox.take(session, states, BATCH, after)
         subjects: dict[str, None] = {}
         for row in rows:
             state, touched = self._take(session, row.id, row.body, row.received_at, now)
             report.count(state)
             subjects.update(dict.fromkeys(touched))
-        first = len(report.results)
+            if state is DeliveryState.QUARANTINED:
+                report.results.append(_quarantine_result(session, row.id, now))
         self._plan_all(session, subjects, report, now)
         self._results.store(session, report.results[first:])
         return rows[-1].id if rows else 0
@@ -241,6 +242,17 @@ def _problem_result(made: Plan, now: datetime) -> SyncResult:
         code=made.problem.code,
         error=made.problem.reason,
         remedy=made.problem.remedy,
+    )
+
+
+def _quarantine_result(session: Session, delivery_id: int, now: datetime) -> SyncResult:
+    return SyncResult(
+        at=now,
+        operation=Operation.TAKE_IN,
+        outcome=Outcome.FAILED,
+        code="quarantined",
+        error=inbox.reason(session, delivery_id),
+        detail=f"delivery {delivery_id}",
     )
 
 

@@ -28,11 +28,15 @@ def pump(
     part of its result.
     """
     ends: queue.SimpleQueue[R] = queue.SimpleQueue()
+
+    def work(job: J) -> None:
+        ends.put(perform(job))
+
     running = 0
     collected: list[R] = []
     while True:
         for job in turn(collected, hands - running):
-            executor.submit(lambda j=job: ends.put(perform(j)))
+            executor.submit(work, job)
             running += 1
         if not running:
             return

@@ -49,6 +49,7 @@ def clean_up(database: Database, settings: Settings, clock: Clock) -> str:
     """Forget deliveries, log entries and busy times that are older than they are kept."""
     now = clock()
     with database.write() as session:
+        inbox.give_up(session, now - timedelta(days=settings.keep.deliveries), now)
         deliveries = inbox.forget(session, now - timedelta(days=settings.keep.deliveries))
         logged = log.forget(session, now - timedelta(days=settings.keep.log))
         past = busy.forget_past(session, now - timedelta(days=settings.busy.past_days + 30))

@@ -14,8 +14,8 @@ from .time import Window
 class RemoteCalendar:
     """A calendar as its provider lists it.
 
-    `id` is the provider's own (a URL for CalDAV). `zone` is its IANA zone, "" when unknown. `special` names kinds people
-    rarely mean to check for conflicts (holidays, birthdays), "" for an ordinary one.
+    `id` is the provider's own (a URL for CalDAV). `zone` is its IANA zone, "" when unknown. `special` names kinds
+    people rarely mean to check for conflicts (holidays, birthdays), "" for an ordinary one.
     """
 
     id: str
@@ -47,7 +47,7 @@ class Participant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occurrence:
-    """One occurrence of a recurring event that differs: `original` is where the rule puts it; `start` None = cancelled."""
+    """An occurrence that differs from its rule: `original` is where the rule puts it; `start` None: cancelled."""
 
     original: datetime
     start: datetime | None = None
@@ -58,8 +58,8 @@ class Occurrence:
 class Event:
     """A booking as a calendar event: exactly the fields syncd owns there. Everything else belongs to people.
 
-    `start` and `end` are aware UTC, shown in `zone` (IANA). An all-day event has `start_date`/`end_date` (end exclusive)
-    as well, and these win. `rrule` is an RFC 5545 rule without the `RRULE:` prefix, "" when it does not recur.
+    `start` and `end` are aware UTC, shown in `zone` (IANA). An all-day event has `start_date` and `end_date`
+    (exclusive) as well, and these win. `rrule` is an RFC 5545 rule without the `RRULE:` prefix, "" when it does not recur.
     `sequence` grows with each change that matters to attendees. `private` asks for CLASS:PRIVATE or its like.
     `reminders` are minutes before the start; None leaves the calendar's own default.
     """
@@ -111,8 +111,8 @@ class ItemChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePage:
-    """A page of changes. With `full`, the pages of this read together are the whole calendar: an item in none of them is
-    gone. Only the last page has `cursor`, where the next read starts, and `coverage`, the window now known.
+    """A page of changes. With `full`, the pages of this read together are the whole calendar: an item in none of them
+    is gone. Only the last page has `cursor`, where the next read starts, and `coverage`, the window now known.
 
     `repaired` counts items whose loss or change the provider's own cursor had hidden, found by comparing versions.
     """

@@ -12,8 +12,8 @@ from .calendar import Event, Receipt
 class ReferenceState(StrEnum):
     """Where a reference stands.
 
-    PENDING: desired and applied differ. SYNCED: they are equal. PARKED: stopped until a person acts. REMOVED: nothing is
-    wanted and nothing is there.
+    PENDING: desired and applied differ. SYNCED: they are equal. PARKED: stopped until a person acts. REMOVED: nothing
+    is wanted and nothing is there.
     """
 
     PENDING = "pending"

@@ -5,7 +5,7 @@ Deliveries come late, twice and out of order. Three facts make the outcome the s
 - A booking's revision is the time its product told it. An older telling of an unseated booking changes nothing.
 - A reschedule makes a new booking that names the old one. The old one is RESCHEDULED as soon as both are known,
   whichever came first, and never leaves that status again.
-- A seated booking is told seat by seat, so each seat has a revision of its own, and the booking stands while a seat does.
+- A seated booking is told seat by seat, so each seat has a revision of its own; the booking stands while a seat does.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The plan: what each reference of a subject is to become. A pure function of the bookings, the choices and what is there."""
+"""The plan: what each reference of a subject is to become, from the bookings, the choices and what is there."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ KEYS = UUID("6f6b2d5e-6d0c-5a5e-9c3f-3f1f0c0f5c11")
 def idempotency_key(subject: str, place: Place, incarnation: int) -> str:
     """The key of a create: the same for every attempt at the same event in the same place.
 
-    `incarnation` is the desired version it is first wanted in: a provider may keep the id of a removed event taken, so an
-    event that is wanted again is another one.
+    `incarnation` is the desired version it is first wanted in: a provider may keep the id of a removed event taken, so
+    an event that is wanted again is another one.
     """
     return str(uuid5(KEYS, f"{subject}\n{place.connection_id}\n{place.external_id}\n{incarnation}"))
 

@@ -78,4 +78,4 @@ def _back_off(
 
 def back_off_ceiling(attempts: int, policy: RetryPolicy) -> timedelta:
     """The longest wait after `attempts` failures."""
-    return min(policy.cap, policy.base * 2 ** min(attempts, 20))
+    return min(policy.cap, policy.base * (1 << min(attempts, 20)))

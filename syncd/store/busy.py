@@ -20,6 +20,7 @@ from syncd.model.calendar import ItemChange
 from syncd.model.connection import ConnectionState
 from syncd.model.time import Window
 
+from .chunks import chunks
 from .owner import is_gone
 from .tables import Calendar, CalendarItem, Connection, StoredBusyTime, User
 
@@ -136,7 +137,7 @@ def apply_changes(
 ) -> None:
     """Replace what is stored of the items changed, and forget those removed."""
     gone = [*removed, *(change.item for change in changed)]
-    for chunk in _chunks(gone, 500):
+    for chunk in chunks(gone, 500):
         _forget_items(session, calendar_id, generation, chunk)
     if not changed:
         return
@@ -283,7 +284,3 @@ def forget_past(session: Session, before: datetime) -> int:
     """Delete busy times that ended before a time; returns how many."""
     statement = delete(busy_times).where(busy_times.c.ends < int(before.timestamp()))
     return session.execute(statement).rowcount  # type: ignore[attr-defined, no-any-return]
-
-
-def _chunks(values: Sequence[str], size: int) -> Iterable[Sequence[str]]:
-    return (values[i : i + size] for i in range(0, len(values), size))

@@ -1,8 +1,8 @@
 """Opening the database, transactions, and leases' owners.
 
-SQLite runs in WAL mode with foreign keys; a write transaction takes the writer's lock at its start (BEGIN IMMEDIATE), so
-it waits for its turn once instead of failing when it first writes. PostgreSQL runs at READ COMMITTED; what must not be
-taken twice is claimed with row locks.
+SQLite runs in WAL mode with foreign keys; a write transaction takes the writer's lock at its start (BEGIN IMMEDIATE),
+so it waits for its turn once instead of failing when it first writes. PostgreSQL runs at READ COMMITTED; what must not
+be taken twice is claimed with row locks.
 """
 
 from __future__ import annotations

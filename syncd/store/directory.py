@@ -43,9 +43,10 @@ def find_user(session: Session, text: str) -> User:
         InputError: no such user, or several with that e-mail.
     """
     condition = users.c.id == int(text) if text.isdigit() else users.c.email == text.casefold()
-    found = list(session.execute(select(User).where(condition)).scalars())
+    found: list[User] = list(session.execute(select(User).where(condition)).scalars())
     if len(found) == 1:
-        return found[0]
+        (only,) = found
+        return only
     if found:
         ids = ", ".join(str(u.id) for u in found)
         raise InputError(f"Several users have the e-mail {text}: {ids}.", remedy="Name the user by id.")
@@ -79,7 +80,7 @@ def listed_connections(session: Session, *, user_id: int | None = None, app: str
 def set_connection_state(
     session: Session, connection_id: int, state: ConnectionState, now: datetime, *, reason: str = "", remedy: str = ""
 ) -> bool:
-    """Move a connection to `state`; returns whether that was news. A paused one is not made invalid by a late failure."""
+    """Move a connection to `state`; whether that was news. A late failure does not make a paused one invalid."""
     statement = update(connections).where(connections.c.id == connection_id, connections.c.state != state)
     if state is ConnectionState.INVALID:
         statement = statement.where(connections.c.state == ConnectionState.ACTIVE)
@@ -162,7 +163,7 @@ def _update_calendar(calendar: Calendar, remote: RemoteCalendar) -> None:
 
 
 def select_calendar(session: Session, calendar: Calendar, selected: bool, now: datetime) -> None:
-    """Check a calendar for conflicts, or no longer. What was known of its busy times is read anew when it comes back."""
+    """Check a calendar for conflicts, or no longer."""
     calendar.selected = selected
     calendar.sync_at = now if selected else None
     session.add(calendar)

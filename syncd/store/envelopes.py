@@ -22,7 +22,7 @@ class StoredEnvelopes:
     def count(self) -> int:
         """How many there are."""
         with self._database.read() as session:
-            return session.execute(select(func.count()).select_from(connections)).scalar_one()
+            return session.scalar(select(func.count()).select_from(connections)) or 0
 
     def after(self, last_id: int, limit: int) -> Sequence[EnvelopeRow]:
         """Up to `limit` rows with an id above `last_id`, by ascending id."""

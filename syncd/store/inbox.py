@@ -14,6 +14,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
+from .chunks import chunks
 from .tables import Delivery
 
 deliveries = Delivery.__table__  # type: ignore[attr-defined]
@@ -53,16 +54,17 @@ def put(session: Session, arrivals: Sequence[Arrival], now: datetime) -> int:
         return 0
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     rows = [_row(arrival, now) for arrival in arrivals]
-    before = _count(session)
+    digests = {row["digest"] for row in rows}
+    known = sum(session.scalar(_known(chunk)) or 0 for chunk in chunks(list(digests), 500))
     statement = insert(deliveries).on_conflict_do_update(
         index_elements=["digest"], set_={"repeats": deliveries.c.repeats + 1}
     )
     session.connection().execute(statement, rows)
-    return _count(session) - before
+    return len(digests) - known
 
 
-def _count(session: Session) -> int:
-    return session.execute(select(func.count()).select_from(deliveries)).scalar_one()
+def _known(digests: Sequence[str]) -> Any:
+    return select(func.count()).select_from(deliveries).where(deliveries.c.digest.in_(digests))
 
 
 def _row(arrival: Arrival, now: datetime) -> dict[str, Any]:
@@ -104,6 +106,18 @@ def mark(
     """Write down what became of a delivery."""
     values = {"state": state, "trigger": trigger, "uid": uid, "reason": reason, "taken_at": now}
     session.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+
+
+def reason(session: Session, delivery_id: int) -> str:
+    """Why a delivery is where it is."""
+    return session.scalar(select(deliveries.c.reason).where(deliveries.c.id == delivery_id)) or ""
+
+
+def give_up(session: Session, before: datetime, now: datetime) -> int:
+    """Quarantine what has waited for its booking since before a time; returns how many."""
+    waited = (deliveries.c.state == DeliveryState.WAITING, deliveries.c.received_at < before)
+    values = {"state": DeliveryState.QUARANTINED, "reason": "Its booking never came.", "taken_at": now}
+    return session.execute(update(deliveries).where(*waited).values(**values)).rowcount  # type: ignore[attr-defined, no-any-return]
 
 
 def counts(session: Session) -> dict[str, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, null, or_, select, update
 from sqlmodel import Session
 
 from syncd.model.calendar import Event, Receipt
@@ -51,6 +51,9 @@ def make(session: Session, subject: str, place: Place, key: str, desired: Event,
     }
     session.execute(insert(references).values(**row))
 
+
+EVENT_GONE = "event_gone"
+"""The code of an update whose event is not in its calendar any more (`EventConnector.put_event`)."""
 
 CLEARED: dict[str, Any] = {"error_code": "", "error": "", "remedy": "", "attempts": 0, "first_failed_at": None}
 
@@ -102,7 +105,7 @@ class Due:
 def claim(session: Session, due: Due, owner: str, lease_until: datetime) -> list[Reference]:
     """Take due references for `owner` until `lease_until`, and mark each as attempted before anything is sent.
 
-    A reference comes back by itself when its lease runs out or its holder is found dead (`release_dead`). The references
+    A reference comes back by itself when its lease runs out or its holder is found dead (`release_dead`). Those
     returned are as they were before: `attempted` says whether an earlier attempt may have happened.
     """
     rows = session.execute(_claimable(session, due)).all()
@@ -127,7 +130,9 @@ def _claimable(session: Session, due: Due) -> Any:
         .where(_is_due(due))
         .subquery()
     )
-    allowed = case(due.per_app, value=waiting.c.app, else_=due.per_connection) if due.per_app else due.per_connection
+    allowed: Any = due.per_connection
+    if due.per_app:
+        allowed = case(due.per_app, value=waiting.c.app, else_=due.per_connection)
     if due.in_hand:
         allowed = allowed - case(due.in_hand, value=waiting.c.connection_id, else_=0)
     chosen = (
@@ -258,14 +263,19 @@ def repair(session: Session, now: datetime) -> int:
 
 
 def retry(session: Session, subjects: Sequence[str], now: datetime) -> int:
-    """Make the unfinished references of the subjects due now; returns how many."""
+    """Make the unfinished references of the subjects due now; returns how many.
+
+    An event that a person removed from its calendar is made anew: asking for it is the consent to do so.
+    """
+    gone = references.c.error_code == EVENT_GONE
+    receipt = case((gone, null()), else_=references.c.receipt)
     statement = (
         update(references)
         .where(
             references.c.subject.in_(subjects),
             references.c.state.in_((ReferenceState.PARKED, ReferenceState.PENDING)),
         )
-        .values(state=ReferenceState.PENDING, due_at=now, **CLEARED)
+        .values(state=ReferenceState.PENDING, due_at=now, receipt=receipt, **CLEARED)
     )
     return session.execute(statement).rowcount  # type: ignore[attr-defined, no-any-return]
 

@@ -1,1 +1,1 @@
-"""Deliveries in Cal.com's own shapes, told in the order of their names. The demonstration moves their times to next week."""
+"""Deliveries in Cal.com's own shapes, in the order they are told. The demonstration moves their times to next week."""

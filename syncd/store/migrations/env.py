@@ -1,13 +1,14 @@
 """Alembic's environment: runs on the connection `syncd.store.schema.upgrade` hands over."""
 
 from alembic import context
+from sqlmodel import SQLModel
 
-from syncd.store import tables
+from syncd.store import tables  # noqa: F401 (registers the tables)
 
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=tables.SQLModel.metadata,
+    target_metadata=SQLModel.metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     transactional_ddl=True,
 )
