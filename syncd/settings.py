@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
 
 from syncd.errors import ConfigError, Problem
 from syncd.model.busy import BusyPolicy
@@ -62,6 +62,15 @@ class Writes(_Section):
     give_up_hours: float = Field(72.0, gt=0, le=8760)
 
 
+class Tokens(_Section):
+    """Refreshing access tokens."""
+
+    refresh_ahead_minutes: float = Field(10.0, gt=0, le=1440)
+    jitter_minutes: float = Field(5.0, ge=0, le=1440)
+    lock_seconds: int = Field(120, ge=60, le=3600)
+    wait_seconds: float = Field(45.0, gt=0, le=600)
+
+
 class Jobs(_Section):
     """How often scheduled jobs run, in seconds."""
 
@@ -70,6 +79,47 @@ class Jobs(_Section):
     busy_sync: float = Field(15.0, gt=0, le=3600)
     sweep: float = Field(60.0, gt=0, le=86400)
     clean_up: float = Field(3600.0, gt=0, le=604800)
+    tokens: float = Field(60.0, gt=0, le=3600)
+
+
+class Http(_Section):
+    """The HTTP server."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8600, ge=0, le=65535)
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    max_body_kb: int = Field(512, ge=1, le=65536)
+    max_json_depth: int = Field(32, ge=4, le=200)
+    requests_per_minute: int = Field(6000, ge=1, le=1_000_000)
+    failures_per_minute: int = Field(30, ge=1, le=100_000)
+    stop_seconds: float = Field(25.0, gt=0, le=600)
+
+
+class Webhooks(_Section):
+    """Booking webhooks. Secrets come from `secrets_file`, systemd or the environment, never from here."""
+
+    secrets_file: str = ""
+    allow_unsigned: bool = False
+
+
+class CredentialSync(_Section):
+    """Receiving credentials from a platform, and asking it for fresh tokens."""
+
+    header_name: str = ""
+    secret_file: str = ""
+    encryption_key_file: str = ""
+    storage_key_file: str = ""
+    endpoint: str = ""
+    create_users: bool = True
+    require_timestamp: bool = False
+    tolerance_seconds: int = Field(300, ge=1, le=86_400)
+    token_minutes: int = Field(10, ge=1, le=1440)
+
+
+class Calcom(_Section):
+    """The Cal.com instance that syncd is the platform of: where new credentials are pushed to. Empty: none."""
+
+    url: str = ""
 
 
 class Keep(_Section):
@@ -77,6 +127,7 @@ class Keep(_Section):
 
     deliveries: int = Field(30, ge=1, le=3650)
     log: int = Field(90, ge=1, le=3650)
+    audit: int = Field(365, ge=1, le=3650)
 
 
 class App(_Section):
@@ -101,7 +152,12 @@ class Settings(_Section):
     log: Log = Log()
     busy: Busy = Busy()
     writes: Writes = Writes()
+    tokens: Tokens = Tokens()
     jobs: Jobs = Jobs()
+    http: Http = Http()
+    webhooks: Webhooks = Webhooks()
+    credential_sync: CredentialSync = CredentialSync()
+    calcom: Calcom = Calcom()
     keep: Keep = Keep()
     apps: dict[str, App] = Field(default_factory=dict)
     event_types: dict[str, EventType] = Field(default_factory=dict)

@@ -59,9 +59,7 @@ def _print_import(told: dict[str, Any]) -> None:
         f"{told['taken']} taken in, {told['ignored']} concern nothing here, {told['waiting']} wait for their booking."
     )
     if told["quarantined"]:
-        console.print(
-            f"[red]{told['quarantined']} cannot be used[/] and are kept in quarantine: syncd log --outcome failed"
-        )
+        console.print(f"[red]{told['quarantined']} cannot be used[/] and are kept in quarantine: syncd inbox list")
     for problem in told["problems"]:
         console.print(f"[yellow]{shown(problem['booking'])}[/]: {shown(problem['error'])} {shown(problem['remedy'])}")
 

@@ -14,6 +14,7 @@ from syncd.errors import ConfigError, Problem, ReconnectError
 from syncd.model.clock import utc_now
 from syncd.model.connection import ConnectionState
 
+from .audit import note
 from .context import Json, context_of
 from .output import age, console, print_json, print_table, shown
 from .times import require_zone
@@ -97,6 +98,7 @@ def add(
     json: Json = False,
 ) -> None:
     """Connect a user to an app. The credential is asked for, or read from a file or standard input."""
+    from syncd.engine.audit import Action
     from syncd.store import directory
 
     if zone:
@@ -114,6 +116,7 @@ def add(
         except ReconnectError as error:
             error.remedy = error.remedy.replace(ReconnectError.remedy, "Mend the credential and add it again.")
             raise
+        note(runtime.database, Action.CREDENTIAL_RECEIVED, f"connection {connected.connection_id}", f"{name}, new")
     _print_connected(connected, json)
 
 
@@ -122,6 +125,7 @@ def reconnect(
     context: typer.Context, connection: Connection, credential_file: CredentialFile = "", json: Json = False
 ) -> None:
     """Give a connection a new credential. Its id, calendars and bookings stay."""
+    from syncd.engine.audit import Action
     from syncd.store import directory
 
     with context_of(context).runtime() as runtime:
@@ -129,6 +133,7 @@ def reconnect(
             name = directory.get_connection(session, connection).app
         credential = _credential(runtime.registry.spec(name), credential_file)
         connected = runtime.accounts.reconnect(connection, credential)
+        note(runtime.database, Action.CREDENTIAL_RECEIVED, f"connection {connection}", name)
     _print_connected(connected, json)
 
 
@@ -201,9 +206,12 @@ def remove(
     json: Json = False,
 ) -> None:
     """Forget a connection, its credential and calendars. Events at the provider stay."""
+    from syncd.engine.audit import Action
+
     with context_of(context).runtime() as runtime:
         _confirm(runtime, connection, yes)
         runtime.accounts.remove(connection)
+        note(runtime.database, Action.CREDENTIAL_REMOVED, f"connection {connection}")
     if json:
         print_json({"connection": connection, "removed": True})
     else:
@@ -258,7 +266,7 @@ def _check(model: type[BaseModel], value: dict[str, Any], what: str) -> None:
         model.model_validate(value)
     except ValidationError as error:
         problems = tuple(
-            Problem(".".join(map(str, e["loc"])) or what, f"{e['msg']}.")
+            Problem(".".join(map(str, e["loc"])) or what, f"{e['msg'].removeprefix('Value error, ')}.")
             for e in error.errors(include_url=False, include_input=False, include_context=False)
         )
         names = ", ".join(model.model_fields)
@@ -275,14 +283,18 @@ def _asked(spec: ConnectorSpec) -> dict[str, Any]:
         )
     answers: dict[str, Any] = {}
     for name, field in spec.credential.model_fields.items():
-        if not field.is_required() and name not in spec.secrets:
+        required = field.is_required()
+        if not (required or name in spec.secrets or field.annotation is str):
             continue
-        hidden = name in spec.secrets and name != "urls"
         told = typer.prompt(
-            field.description or name, hide_input=hidden, default="" if not field.is_required() else None
+            name if required else f"{name} (may be empty)",
+            hide_input=name in spec.secrets and name != "urls",
+            default=None if required else "",
+            show_default=False,
         )
         if told:
             answers[name] = told.split() if name == "urls" else told
+    _check(spec.credential, answers, f"credential of {spec.app}")
     return answers
 
 

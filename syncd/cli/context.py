@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from syncd.settings import Settings, load
+from syncd.settings import CredentialSync, Settings, load
 
 if TYPE_CHECKING:
     from syncd.engine.runtime import Runtime
+    from syncd.store.database import Database
     from syncd.vault import KeyRing
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
@@ -48,8 +50,12 @@ class Context:
         file = self.settings.keys.file
         return load_ring(os.environ, Path(file) if file else None)
 
+    def _logs_results(self, daemon: bool) -> bool:
+        """Not where a command's own summary would be told twice: to a person at a terminal."""
+        return daemon or self.settings.log.level == "debug" or not sys.stderr.isatty()
+
     @contextmanager
-    def runtime(self) -> Iterator[Runtime]:
+    def runtime(self, *, daemon: bool = False) -> Iterator[Runtime]:
         """The engine on an up-to-date store; closed when the block ends."""
         from syncd.engine.results import LogSink
         from syncd.engine.runtime import Runtime
@@ -57,12 +63,53 @@ class Context:
         from .logging import configure
 
         configure(self.settings.log)
-        runtime = Runtime(self.settings, self.ring(), sinks=(LogSink(),))
+        runtime = Runtime(self.settings, self.ring(), sinks=(LogSink(),) if self._logs_results(daemon) else ())
         try:
             runtime.upgrade()
-            yield runtime
+            with self._platform(runtime):
+                yield runtime
         finally:
             runtime.close()
+
+    @contextmanager
+    def _platform(self, runtime: Runtime) -> Iterator[None]:
+        """With the platform that credentials are shared with, where one is configured."""
+        if not has_platform(self.settings.credential_sync, os.environ):
+            yield
+            return
+        from syncd.engine.platform import Platform
+
+        platform = Platform(runtime, os.environ)
+        try:
+            yield
+        finally:
+            platform.close()
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """The up-to-date store alone, for commands that need no keys; closed when the block ends."""
+        from syncd.store.database import Database
+        from syncd.store.schema import upgrade
+
+        database = Database(self.settings.database_url)
+        try:
+            upgrade(database)
+            yield database
+        finally:
+            database.close()
+
+
+PLATFORM_VARIABLES = (
+    "CALCOM_CREDENTIAL_SYNC_SECRET",
+    "CALCOM_WEBHOOK_SECRET",
+    "CALCOM_CREDENTIAL_SYNC_ENDPOINT",
+    "CREDENTIALS_DIRECTORY",
+)
+
+
+def has_platform(sync: CredentialSync, environ: Mapping[str, str]) -> bool:
+    """Whether there may be a platform to talk with; looking closer imports an HTTP client."""
+    return bool(sync.secret_file or sync.endpoint or any(environ.get(name) for name in PLATFORM_VARIABLES))
 
 
 def context_of(context: typer.Context) -> Context:

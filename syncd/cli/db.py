@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from syncd.errors import ConfigError
+from syncd.model.clock import utc_now
+
+from .audit import actor
 from .context import Json, context_of
 from .output import console, print_json
+
+if TYPE_CHECKING:
+    from syncd.engine.clone import Moved
+    from syncd.store.database import Database
 
 app = typer.Typer(help="The database.", no_args_is_help=True)
 
@@ -52,3 +63,50 @@ def status(context: typer.Context, json: Json = False) -> None:
     console.print(f"{told['database']}: schema {current or 'none'} (this syncd: {schema.HEAD})")
     for name, states in counted.items():
         console.print(f"  {name}: " + (", ".join(f"{n} {s}" for s, n in sorted(states.items())) or "none"))
+
+
+@app.command()
+def adopt(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Let a copied or restored database work here. Its original must be off for good: both would write."""
+    from syncd.engine.clone import Home
+
+    with context_of(context).database() as database:
+        moved = Home(database).moved
+        if moved is not None:
+            _confirm(moved, yes)
+            _adopt(database, moved)
+    if json:
+        print_json({"adopted": moved is not None, "from": moved.home if moved else None})
+    elif moved is None:
+        console.print("This database is at home here already.")
+    else:
+        console.print("Adopted: syncd writes from here now.")
+
+
+def _confirm(moved: Moved, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError("Adopting a database asks first, and there is no terminal.", remedy="Add --yes.")
+    console.print(f"At home: {moved.home}\nHere:    {moved.here}", markup=False)
+    typer.confirm("Is the original off for good?", abort=True)
+
+
+def _adopt(database: Database, moved: Moved) -> None:
+    from syncd.engine.audit import Action, Audit, AuditResult
+    from syncd.store import installation
+
+    with database.write() as session:
+        installation.adopt(session)
+        Audit(database, utc_now).record_in(
+            session,
+            action=Action.DATABASE_ADOPTED,
+            result=AuditResult.DONE,
+            actor=actor(),
+            target=moved.here,
+            detail=f"was {moved.home}",
+        )

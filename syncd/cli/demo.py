@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,9 +13,11 @@ import typer
 from syncd.errors import ConfigError
 
 from .context import Json
-from .output import console, print_json, print_table
+from .output import console, errors, print_json, print_table
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from syncd.demo.show import DemoReport
 
 
@@ -29,9 +32,11 @@ def demo(
     except ImportError as error:
         raise ConfigError("The demonstration needs CalDAV servers.", remedy="pip install 'syncd[servers]'") from error
     folder = Path(tempfile.mkdtemp(prefix="syncd-demo-"))
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # leaves as Ctrl-C does: cleaned up
     try:
         return _show(folder, keep, json)
     finally:
+        signal.signal(signal.SIGTERM, before)
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -63,8 +68,7 @@ def _show(folder: Path, keep: bool, json: bool) -> int:
         else:
             _print(report)
         if keep:
-            _explain_keep(folder)
-            _wait()
+            _keep(folder, errors if json else console)
     return 0 if report.agrees else 1
 
 
@@ -89,9 +93,9 @@ def _print_json(report: DemoReport) -> None:
     )
 
 
-def _explain_keep(folder: Path) -> None:
-    console.print()
-    console.print(f"Servers and database stay in {folder}. In another terminal:")
+def _explain_keep(folder: Path, out: Console) -> None:
+    out.print()
+    out.print(f"Servers and database stay in {folder}. In another terminal:")
     for command in (
         "bookings list",
         "calendars list",
@@ -99,14 +103,15 @@ def _explain_keep(folder: Path) -> None:
         "log",
         "sync --dry-run",
     ):
-        console.print(f"  syncd --config {folder}/syncd.toml {command}")
-    console.print("Ctrl-C ends them.")
+        out.print(f"  syncd --config {folder}/syncd.toml {command}")
+    out.print("Ctrl-C ends the servers; the folder stays.")
 
 
-def _wait() -> None:
-    import signal
-
-    try:
-        signal.pause()
-    except KeyboardInterrupt:
-        console.print("Stopped.")
+def _keep(folder: Path, out: Console) -> None:
+    """Leave everything as it is until a signal says to stop; it is awaited from before the user is told how."""
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    _explain_keep(folder, out)
+    signal.sigwait(ends)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
+    out.print("Stopped.")

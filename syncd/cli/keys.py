@@ -12,6 +12,7 @@ import typer
 from syncd.errors import ConfigError
 from syncd.model.clock import utc_now
 
+from .audit import note
 from .context import Json, context_of
 from .output import console, print_json, print_table, progress
 
@@ -109,6 +110,7 @@ def rotate(
     json: Json = False,
 ) -> int:
     """Seal every credential under the current key. May run with the daemon, be killed, and run again."""
+    from syncd.engine.audit import Action
     from syncd.store.envelopes import StoredEnvelopes
     from syncd.vault import rotate as reseal
 
@@ -117,6 +119,9 @@ def rotate(
         with progress("Rotating", show=not json) as bar:
             task = bar.add_task("Rotating", total=rows.count())
             report = reseal(rows, runtime.vault.ring, batch, lambda told: bar.update(task, completed=told.examined))
+        detail = f"{report.resealed} re-sealed, {len(report.failed)} failed"
+        target = f"vault key {runtime.vault.ring.current}"
+        note(runtime.database, Action.CREDENTIAL_ROTATED, target, detail, failed=bool(report.failed))
     failed = [{"connection": f.id, "code": f.code, "error": f.message} for f in report.failed]
     if json:
         print_json({"resealed": report.resealed, "already_current": report.already_current, "failed": failed})

@@ -10,7 +10,7 @@ from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -83,14 +83,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: st
     if widths is None:
         _print_blocks(titles, listed)
         return
+    if not console.is_terminal:
+        _print_lines([titles, *listed], widths)
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title, width in zip(titles, widths, strict=True):
         table.add_column(escape(title), width=width, overflow="fold")
     for row in listed:
         table.add_row(*map(_styled, row))
-    width = sum(widths) + GAP * len(widths)
-    target = console if console.is_terminal else Console(width=width, highlight=False)
-    target.print(table)
+    console.print(table)
 
 
 GAP = 2
@@ -110,6 +111,12 @@ def _widths(rows: Sequence[Sequence[str]], available: int | None) -> list[int] |
         widest = max((i for i in range(len(widths)) if widths[i] > least[i]), key=lambda i: widths[i])
         widths[widest] -= 1
     return widths
+
+
+def _print_lines(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+    for row in rows:
+        cells = (set_cell_size(text, width) for text, width in zip(row, widths, strict=True))
+        console.print((" " * GAP).join(cells).rstrip(), markup=False)
 
 
 def _print_blocks(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -53,21 +53,41 @@ def _sync(runtime: Runtime, connection: int | None, uids: list[str], json: bool)
         written = runtime.reconciler.run(
             runtime.executor, connection_id=connection, subjects=subjects, progress=advance
         )
-    results = [*(read.results if read else []), *written.results]
+        read_again = None
+        if not uids:
+            read_again = runtime.busy_sync.run(runtime.executor, connection_id=connection)
+    results = [*(read.results if read else []), *written.results, *(read_again.results if read_again else [])]
     failed = [r for r in results if r.error]
-    left = _left(runtime)
+    left, broken = _left(runtime), _broken(runtime, connection)
     told = {
         "calendars": dict(read.outcomes) if read else {},
         "writes": dict(written.outcomes),
         "provider_calls": sum(r.calls for r in results),
         "left": left,
+        "broken": broken,
         "failed": failed,
     }
     if json:
         print_json(told)
     else:
         _print(told, failed)
-    return 1 if failed else 0
+    if left["pending"]:
+        runtime.home.require()
+    return 1 if failed or broken else 0
+
+
+def _broken(runtime: Runtime, connection: int | None) -> list[dict[str, Any]]:
+    """Connections that wait for a person: nothing of theirs is read or written."""
+    from syncd.model.connection import ConnectionState
+    from syncd.store import directory
+
+    with runtime.database.read() as session:
+        found = directory.listed_connections(session)
+    return [
+        {"connection": c.id, "app": c.app, "account": c.account, "error": c.reason, "remedy": c.remedy}
+        for c in found
+        if c.state == ConnectionState.INVALID and connection in (None, c.id)
+    ]
 
 
 def _require_connection(runtime: Runtime, connection: int | None) -> None:
@@ -114,6 +134,8 @@ def _print(told: dict[str, Any], failed: list[SyncResult]) -> None:
     left = ", ".join(f"{n} {s}" for s, n in told["left"].items() if n)
     if left:
         console.print(f"[yellow]Left:[/] {left}. See: syncd bookings list --parked")
+    for each in told["broken"]:
+        console.print(f"[red]Connection {each['connection']}[/] ({each['app']}): {each['error']} {each['remedy']}")
     if failed:
         rows = [(r.app, r.connection_id, r.subject or r.place, r.outcome, r.error, r.remedy) for r in failed]
         print_table(("app", "conn", "what", "outcome", "error", "what to do"), rows, "")

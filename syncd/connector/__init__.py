@@ -130,7 +130,8 @@ class CalendarConnector(ABC):
 
         `window` is what should be covered afterwards; when it reaches beyond what the cursor covers, the connector
         reads the missing part too. `known` gives the versions the store holds, for providers without a trustworthy
-        cursor. With `audit`, compare all versions even when the cursor says that nothing changed, and count the `repaired`.
+        cursor. With `audit`, compare all versions even when the cursor says that nothing changed, and count the
+        `repaired`.
 
         Raises:
             ResyncError: the cursor is dead; the caller starts again with None.
@@ -180,6 +181,11 @@ class ConnectorSpec:
 
     `app` is Cal.com's slug and the entry point's name; `integration` is Cal.com's credential type, as bookings name it.
     `open` makes a connector; it must not touch the network. `limits` are the provider's, per connection.
+
+    `refresh` exchanges the refresh token of a credential: it gives the provider's answer, which `oauth.renewed` reads.
+    It asks once, and raises `ReconnectError` (grant refused), `ParkError` with code `client_refused` (wrong client),
+    `WaitUntilError`, `RetryError` (nothing was sent) or `UnclearError` (the answer was lost). `refresh_repeatable`: a
+    refresh token may be sent again after a lost answer; False where the provider takes each once.
     """
 
     app: str
@@ -194,3 +200,5 @@ class ConnectorSpec:
     timeout_s: float = 30.0
     secrets: tuple[str, ...] = ()
     account: Callable[[Any], str] = field(default=lambda _credential: "")
+    refresh: Callable[[Opened], Mapping[str, Any]] | None = None
+    refresh_repeatable: bool = True

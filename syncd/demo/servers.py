@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from syncd.errors import SyncdError
+
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 30.0
 
@@ -35,7 +37,7 @@ _MKCALENDAR = (
 )
 
 
-class ServerError(RuntimeError):
+class ServerError(SyncdError):
     """A server did not start, or does not do what it should."""
 
 

@@ -221,7 +221,7 @@ def _busy(demo: Demo) -> int:
     answer = demo.runtime.answers.answer(1, window)
     for calendar in answer.calendars:
         old = (utc_now() - calendar.as_of).total_seconds() if calendar.as_of else None
-        demo.say(f"    {calendar.name}: {calendar.state}, {len(calendar.times)} busy, known since {old:.0f} s")
+        demo.say(f"    {calendar.name}: {calendar.state}, {len(calendar.times)} busy, known {old:.0f} s ago")
     expected = [(2, 8, 60), (2, 10, 60), (3, 13, 30)]
     wanted = [
         (demo.monday + timedelta(days=d, hours=h), demo.monday + timedelta(days=d, hours=h, minutes=m))

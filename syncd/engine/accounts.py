@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,15 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session
 
+from syncd.connector.oauth import expires_at, settled
 from syncd.errors import InputError, ProviderError, ReconnectError
 from syncd.model.calendar import Probe, RemoteCalendar
 from syncd.model.clock import Clock
 from syncd.model.connection import ConnectionState
 from syncd.model.result import Operation, Outcome, SyncResult
+from syncd.rules.connection import ConnectionEvent
 from syncd.settings import Busy
-from syncd.store import directory
+from syncd.store import directory, tokens
 from syncd.store.database import Database
 from syncd.store.tables import Calendar, Connection
 from syncd.vault import Binding, CredentialVault
@@ -25,6 +27,14 @@ from .pool import ConnectorPool, as_provider_error
 from .results import Results
 
 calendars = Calendar.__table__  # type: ignore[attr-defined]
+
+
+BY_HAND = {
+    ConnectionState.ACTIVE: ConnectionEvent.RESUMED,
+    ConnectionState.PAUSED: ConnectionEvent.PAUSED,
+    ConnectionState.INVALID: ConnectionEvent.REFUSED,
+}
+"""What a person says who asks for a state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +47,10 @@ class Connected:
 
 
 class Accounts:
-    """Adds, tests, mends and removes connections, and lists their calendars."""
+    """Adds, tests, mends and removes connections, and lists their calendars.
+
+    `on_credential` is told the id of each connection that a person gave a credential, once it is stored.
+    """
 
     def __init__(
         self,
@@ -47,6 +60,7 @@ class Accounts:
         results: Results,
         settings: Busy,
         clock: Clock,
+        on_credential: Callable[[int], object] = lambda connection_id: None,
     ) -> None:
         self._database = database
         self._vault = vault
@@ -54,6 +68,7 @@ class Accounts:
         self._results = results
         self._settings = settings
         self._clock = clock
+        self.on_credential = on_credential
 
     def add(self, user_id: int, app: str, credential: Mapping[str, Any], settings: Mapping[str, Any]) -> Connected:
         """Connect a user to an app: asks the provider first, stores only what it accepts.
@@ -82,11 +97,11 @@ class Accounts:
             session.add(row)
             session.flush()
             assert row.id is not None
-            row.envelope = self._seal(row, credential)
-            session.add(row)
+            self._put_credential(session, row, credential, now)
             new, _ = directory.store_listing(session, row.id, listing, self._settings.policy, now)
             self._first_choices(session, user_id, new, now)
-            return Connected(connection_id=row.id, probe=probe, new_calendars=tuple(c.name for c in new))
+        self.on_credential(row.id)
+        return Connected(connection_id=row.id, probe=probe, new_calendars=tuple(c.name for c in new))
 
     def reconnect(self, connection_id: int, credential: Mapping[str, Any]) -> Connected:
         """Give a connection a new credential; it keeps its id, calendars and references, and becomes ACTIVE.
@@ -107,12 +122,12 @@ class Accounts:
         now = self._clock()
         with self._database.write() as session:
             row = directory.get_connection(session, connection_id)
-            row.envelope = self._seal(row, credential)
-            row.state, row.reason, row.remedy, row.broken_at = ConnectionState.ACTIVE, "", "", None
-            row.updated_at = row.probed_at = now
-            session.add(row)
+            row.probed_at = now
+            self._put_credential(session, row, credential, now)
+            directory.move_connection(session, connection_id, ConnectionEvent.RECONNECTED, now)
             new, _ = directory.store_listing(session, connection_id, listing, self._settings.policy, now)
         self._pool.drop(connection_id)
+        self.on_credential(connection_id)
         return Connected(connection_id=connection_id, probe=probe, new_calendars=tuple(c.name for c in new))
 
     def test(self, connection_id: int) -> Probe:
@@ -121,17 +136,38 @@ class Accounts:
         Raises:
             ProviderError: as the provider answered; a refused credential makes the connection INVALID.
         """
-        with self._database.read() as session:
+        with self._database.write() as session:
             row = directory.get_connection(session, connection_id)
+            tokens.try_again_now(session, connection_id)
         self._pool.drop(connection_id)
         now = self._clock()
         try:
-            probe = self._pool.get(connection_id).probe()
+            probe = self._pool.run(connection_id, lambda connector: connector.probe())
         except Exception as error:
             known = as_provider_error(error)
             self._note_test(row, known, now)
             raise known from error
         self._note_test(row, None, now)
+        return probe
+
+    def settle(self, connection_id: int, *, choose: bool) -> Probe:
+        """Test a connection whose credential was stored before its provider was asked, and list its calendars.
+
+        With `choose` it is new: its primary calendar is checked for conflicts.
+
+        Raises:
+            ProviderError: as `test`; or the calendars could not be listed.
+        """
+        probe = self.test(connection_id)
+        listing = self._pool.run(connection_id, lambda connector: connector.calendars())
+        now = self._clock()
+        with self._database.write() as session:
+            row = directory.get_connection(session, connection_id)
+            row.account, row.probed_at = probe.account or row.account, now
+            session.add(row)
+            new, _ = directory.store_listing(session, connection_id, listing, self._settings.policy, now)
+            if choose:
+                self._first_choices(session, row.user_id, new, now)
         return probe
 
     def refresh_calendars(self, connection_id: int) -> tuple[list[str], list[str]]:
@@ -140,7 +176,7 @@ class Accounts:
         Raises:
             ProviderError: the provider could not be asked; the list stays as it was.
         """
-        listing = self._pool.get(connection_id).calendars()
+        listing = self._pool.run(connection_id, lambda connector: connector.calendars())
         now = self._clock()
         with self._database.write() as session:
             new, gone = directory.store_listing(session, connection_id, listing, self._settings.policy, now)
@@ -156,7 +192,7 @@ class Accounts:
         """Pause or resume a connection; returns whether that was news."""
         with self._database.write() as session:
             directory.get_connection(session, connection_id)
-            return directory.set_connection_state(session, connection_id, state, self._clock())
+            return directory.move_connection(session, connection_id, BY_HAND[state], self._clock())
 
     def _ask(
         self, connection_id: int, app: str, credential: Mapping[str, Any], settings: Mapping[str, Any]
@@ -167,10 +203,14 @@ class Accounts:
         finally:
             connector.close()
 
-    def _seal(self, row: Connection, credential: Mapping[str, Any]) -> str:
+    def _put_credential(self, session: Session, row: Connection, credential: Mapping[str, Any], now: datetime) -> None:
         assert row.id is not None
         binding = Binding(connection_id=row.id, app=row.app, user_id=row.user_id)
-        return self._vault.seal_credential(dict(credential), binding)
+        complete = settled(credential, now)
+        row.envelope = self._vault.seal_credential(complete, binding)
+        session.add(row)
+        session.flush()
+        tokens.replaced(session, row.id, expires_at(complete), now)
 
     @staticmethod
     def _refuse_twice(session: Session, user_id: int, app: str, account: str) -> None:
@@ -210,11 +250,13 @@ class Accounts:
             remedy=error.remedy if error else "",
         )
         with self._database.write() as session:
-            if isinstance(error, ReconnectError):
-                directory.set_connection_state(
-                    session, row.id, ConnectionState.INVALID, now, reason=str(error), remedy=error.remedy
+            current = session.get(Connection, row.id)
+            # a credential given meanwhile has nothing to do with this refusal
+            if isinstance(error, ReconnectError) and current is not None and current.envelope == row.envelope:
+                directory.move_connection(
+                    session, row.id, ConnectionEvent.REFUSED, now, reason=str(error), remedy=error.remedy
                 )
-            elif error is None and row.state == ConnectionState.INVALID:
-                directory.set_connection_state(session, row.id, ConnectionState.ACTIVE, now)
+            elif error is None:
+                directory.move_connection(session, row.id, ConnectionEvent.ACCEPTED, now)
             self._results.store(session, [result])
         self._results.publish([result])

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
-from syncd.connector import CalendarRead
-from syncd.errors import ProviderError
+from syncd.connector import CalendarConnector, CalendarRead
+from syncd.errors import ProviderError, RefreshError
 from syncd.model.busy import BusyAnswer, BusyPolicy, BusyState, BusyTime, CalendarAnswer
 from syncd.model.clock import Clock
 from syncd.model.connection import ConnectionState
@@ -90,13 +90,25 @@ class BusyAnswers:
             by_connection[calendar.connection_id].append(calendar)
         found: dict[int, list[BusyTime] | ProviderError] = {}
         for connection_id, group in by_connection.items():
-            try:
-                told = self._pool.get(connection_id).busy_times([c.read for c in group], window)
-            except Exception as error:
-                known = as_provider_error(error)
-                told = {c.external_id: known for c in group}
+            told = self._ask_one(connection_id, [c.read for c in group], window)
             found.update({c.id: told.get(c.external_id, _silent(c)) for c in group})
         return found
+
+    def _ask_one(
+        self, connection_id: int, reads: Sequence[CalendarRead], window: Window
+    ) -> Mapping[str, list[BusyTime] | ProviderError]:
+        def call(connector: CalendarConnector) -> Mapping[str, list[BusyTime] | ProviderError]:
+            told = connector.busy_times(reads, window)
+            for answer in told.values():
+                if isinstance(answer, RefreshError):  # it concerns them all, wherever the connector put it
+                    raise answer
+            return told
+
+        try:
+            return self._pool.run(connection_id, call)
+        except Exception as error:
+            known = as_provider_error(error)
+            return {read.id: known for read in reads}
 
     def _calendar_answer(
         self,
@@ -147,17 +159,21 @@ def _uids(session: Session, booking_uid: str) -> frozenset[str]:
 
 
 def _selected(session: Session, user_id: int, calendar_ids: Sequence[int]) -> list[_Selected]:
-    statement = (
-        select(calendars, connections.c.app, connections.c.account, connections.c.state, connections.c.reason)
-        .add_columns(connections.c.remedy.label("connection_remedy"), users.c.email, users.c.zone.label("user_zone"))
-        .join(connections, connections.c.id == calendars.c.connection_id)
-        .join(users, users.c.id == connections.c.user_id)
-        .where(connections.c.user_id == user_id, calendars.c.selected)
-        .order_by(calendars.c.id)
-    )
+    statement = SELECTED_OF_USER
     if calendar_ids:
         statement = statement.where(calendars.c.id.in_(calendar_ids))
-    return [_from_row(cast(Mapping[str, Any], row._mapping)) for row in session.execute(statement)]
+    rows = session.connection().execute(statement, {"b_user": user_id})
+    return [_from_row(cast(Mapping[str, Any], row._mapping)) for row in rows]
+
+
+SELECTED_OF_USER = (
+    select(calendars, connections.c.app, connections.c.account, connections.c.state, connections.c.reason)
+    .add_columns(connections.c.remedy.label("connection_remedy"), users.c.email, users.c.zone.label("user_zone"))
+    .join(connections, connections.c.id == calendars.c.connection_id)
+    .join(users, users.c.id == connections.c.user_id)
+    .where(connections.c.user_id == bindparam("b_user"), calendars.c.selected)
+    .order_by(calendars.c.id)
+)
 
 
 def _from_row(r: Mapping[str, Any]) -> _Selected:

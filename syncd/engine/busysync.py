@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from syncd.connector import CalendarRead
-from syncd.errors import NotFoundError, ProviderError, ReconnectError, ResyncError, WaitUntilError
+from syncd.connector import CalendarConnector, CalendarRead
+from syncd.errors import NotFoundError, ProviderError, ReconnectError, ResyncError, RetryError, WaitUntilError
 from syncd.model.calendar import ChangePage
 from syncd.model.clock import Clock
-from syncd.model.connection import ConnectionState
 from syncd.model.result import Operation, Outcome, SyncResult
 from syncd.model.time import Window
 from syncd.provider.guard import Tally, tally
+from syncd.rules.connection import ConnectionEvent
 from syncd.rules.retry import RetryPolicy, back_off_ceiling
 from syncd.settings import Busy
 from syncd.store import busy, directory
-from syncd.store.busy import DueCalendar, Read
+from syncd.store.busy import DueCalendar, LeaseLostError, Read
 from syncd.store.database import Database
 from syncd.store.owner import this_owner
 
@@ -34,7 +34,13 @@ from .pool import ConnectorPool, as_provider_error
 from .pump import pump
 from .results import Results
 
+READS_PER_CONNECTION = 4
+"""Calendars of one connection read at once: one that hangs leaves hands for the others."""
+
 LEASE = timedelta(minutes=10)
+READ_THREADS = 16
+"""Calendars read at once, over all connections."""
+
 FAILED_READS = RetryPolicy(base=timedelta(seconds=30), cap=timedelta(minutes=30))
 
 
@@ -72,7 +78,7 @@ class BusySync:
         settings: Busy,
         clock: Clock,
         *,
-        threads: int = 16,
+        threads: int = READ_THREADS,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
@@ -93,16 +99,18 @@ class BusySync:
         progress: Callable[[int], None] = lambda count: None,
     ) -> BusySyncReport:
         """Read every calendar that is due; with `everything`, every selected one."""
-        report = BusySyncReport()
+        report, in_hand = BusySyncReport(), Counter[int]()
         if everything:
             with self._database.write() as session:
                 busy.make_due(session, self._clock(), connection_id)
 
         def turn(ends: Sequence[Reading], free: int) -> Sequence[DueCalendar]:
+            in_hand.subtract(e.calendar.connection_id for e in ends)
             with self._database.write() as session:
                 now = self._clock()
                 done = self._write_down(session, ends, now)
-                claimed = [] if stopping() else self._claim(session, now, free, connection_id)
+                claimed = [] if stopping() else self._claim(session, now, free, connection_id, in_hand)
+            in_hand.update(c.connection_id for c in claimed)
             self._results.publish(done)
             report.results.extend(done)
             report.outcomes.update(r.outcome for r in done)
@@ -112,10 +120,21 @@ class BusySync:
         pump(executor, self._threads, turn, self._read)
         return report
 
-    def _claim(self, session: Session, now: datetime, free: int, connection_id: int | None) -> list[DueCalendar]:
+    def _claim(
+        self, session: Session, now: datetime, free: int, connection_id: int | None, in_hand: Mapping[int, int]
+    ) -> list[DueCalendar]:
         if not free:
             return []
-        claimed = busy.claim(session, now, this_owner(), now + LEASE, limit=free, connection_id=connection_id)
+        claimed = busy.claim(
+            session,
+            now,
+            this_owner(),
+            now + LEASE,
+            limit=free,
+            per_connection=READS_PER_CONNECTION,
+            in_hand=in_hand,
+            connection_id=connection_id,
+        )
         self._pool.keep_current(session, (c.connection_id for c in claimed))
         return claimed
 
@@ -133,16 +152,23 @@ class BusySync:
                 return _failed(calendar, error, counted)
 
     def _read_from(self, calendar: DueCalendar, cursor: str | None, counted: Tally) -> Reading:
+        return self._pool.run(
+            calendar.connection_id, lambda connector: self._read_with(connector, calendar, cursor, counted)
+        )
+
+    def _read_with(
+        self, connector: CalendarConnector, calendar: DueCalendar, cursor: str | None, counted: Tally
+    ) -> Reading:
         started = self._clock()
         window = self._window(started)
         audit = cursor is not None and self._audit_due(calendar, started)
-        connector = self._pool.get(calendar.connection_id)
         pages = connector.changes(calendar_read(calendar), window, cursor, lambda: self._known(calendar), audit=audit)
         writer = _PageWriter(self._database, calendar)
         for page in pages:
             writer.take(page)
         read = Read(
             calendar_id=calendar.id,
+            lease_until=calendar.lease_until,
             generation=writer.generation,
             cursor=writer.cursor,
             coverage=writer.coverage or window,
@@ -191,10 +217,10 @@ class BusySync:
 
     def _fail(self, session: Session, calendar: DueCalendar, error: ProviderError, now: datetime) -> None:
         if isinstance(error, ReconnectError):
-            directory.set_connection_state(
+            directory.move_connection(
                 session,
                 calendar.connection_id,
-                ConnectionState.INVALID,
+                ConnectionEvent.REFUSED,
                 now,
                 reason=str(error),
                 remedy=error.remedy,
@@ -203,7 +229,7 @@ class BusySync:
         again = now + back_off_ceiling(calendar.failures, FAILED_READS) * (0.5 + 0.5 * self._draw())
         if isinstance(error, WaitUntilError):
             again = max(error.retry_at, now)
-        busy.fail_read(session, calendar.id, now, again, code=error.code, error=str(error), remedy=error.remedy)
+        busy.fail_read(session, calendar, now, again, code=error.code, error=str(error), remedy=error.remedy)
 
 
 class _PageWriter:
@@ -273,6 +299,8 @@ def calendar_read(calendar: DueCalendar) -> CalendarRead:
 
 def _failed(calendar: DueCalendar, error: Exception, counted: Tally) -> Reading:
     known = as_provider_error(error)
+    if isinstance(error, LeaseLostError):
+        known = RetryError("Reading took too long; another reader has taken the calendar over.", code="lease_lost")
     if isinstance(known, ResyncError):
         known = ProviderError("The provider refuses even a read from the start.", code=known.code)
     if isinstance(known, NotFoundError):

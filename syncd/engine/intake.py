@@ -5,28 +5,35 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
+from sqlalchemy.exc import DataError
 from sqlmodel import Session
 
 from syncd.errors import InputError
 from syncd.model.booking import Booking, BookingChange, BookingStatus
 from syncd.model.clock import Clock
 from syncd.model.result import Operation, Outcome, SyncResult
-from syncd.rules.destinations import Choices
+from syncd.rules.destinations import Choices, PlanProblem
 from syncd.rules.intake import merge, replaces
 from syncd.rules.plan import Plan, PlannedReference, key_for, plan, take_over
 from syncd.settings import Settings
 from syncd.source.calcom import read_delivery
-from syncd.store import bookings, directory, inbox, references
+from syncd.store import bookings, directory, inbox, references, work
 from syncd.store.database import Database
 from syncd.store.inbox import DeliveryState
+from syncd.store.work import Task
 
 from .results import Results
 
 BATCH = 200
+HEAD_START = timedelta(seconds=1)
+"""How long whoever plans has to write what it planned, before other machines are asked to."""
+
 INTAKE_LOCK = 0x696E626F78
+DEFECTS = (ArithmeticError, AttributeError, DataError, LookupError, RecursionError, TypeError, ValueError)
+"""What content that nobody thought of raises. It stops the delivery or the subject it came with, and no other."""
 
 
 @dataclass(slots=True)
@@ -58,6 +65,7 @@ class Intake:
         self._integrations = integrations
         self._results = results
         self._clock = clock
+        self.head_start = HEAD_START
 
     def take_in(self, states: Sequence[DeliveryState] = (DeliveryState.NEW,)) -> IntakeReport:
         """Take in everything in `states`, in batches of one transaction each."""
@@ -112,7 +120,11 @@ class Intake:
         if change is None:
             inbox.mark(session, delivery_id, DeliveryState.IGNORED, now, reason="Its trigger concerns nothing here.")
             return DeliveryState.IGNORED, []
-        state, reason, touched = self._merge(session, change, now)
+        try:
+            with session.begin_nested():
+                state, reason, touched = self._merge(session, change, now)
+        except DEFECTS as error:
+            state, reason, touched = DeliveryState.QUARANTINED, _defect(error).reason, []
         inbox.mark(session, delivery_id, state, now, trigger=change.trigger, uid=change.uid, reason=reason)
         return state, touched
 
@@ -144,27 +156,36 @@ class Intake:
             every = references.of_subjects(session, [booking.subject, heir.subject])
             moved = [r for r in every if r.subject == booking.subject]
             own = [r for r in every if r.subject == heir.subject]
-            taken, discarded = take_over(moved, own)
-            for reference in discarded:
+            decided = take_over(moved, own)
+            for reference in decided.discarded:
                 references.discard(session, reference.id)
-            for reference in taken:
+            for reference in decided.same:
+                references.forget(session, reference.id)
+            for reference in decided.taken:
                 references.move(session, reference.id, heir.subject, now)
 
     def _plan_all(self, session: Session, subjects: Iterable[str], report: IntakeReport, now: datetime) -> None:
         choices: Choices | None = None
+        touched: set[int] = set()
         for subject in subjects:
             choices = choices or directory.choices(session, self._integrations())
             found = bookings.of_subject(session, subject)
             existing = references.of_subjects(session, [subject])
             rules = self._settings.event_type(found[-1].event_type_id if found else None)
-            made = plan(subject, found, choices, existing, write_requests=rules.write_requests)
-            bookings.set_problem(session, subject, made.problem)
-            if made.problem:
+            try:
+                made = plan(subject, found, choices, existing, write_requests=rules.write_requests)
+            except DEFECTS as error:
+                made = Plan(subject=subject, problem=_defect(error))
+            news = bookings.set_problem(session, subject, made.problem)
+            if made.problem and news:
                 report.results.append(_problem_result(made, now))
             for planned in made.references:
                 _store_planned(session, subject, planned, now)
+                touched.add(planned.place.connection_id)
             if made.references or made.problem:
                 report.plans.append(made)
+        jobs = [work.Job(Task.WRITE_BOOKINGS, connection_id) for connection_id in touched]
+        work.defer(session, jobs, now + self.head_start if self.head_start else None)
 
 
 class _Chain:
@@ -230,6 +251,14 @@ def _store_planned(session: Session, subject: str, planned: PlannedReference, no
         references.want(session, planned.reference, planned.desired, key, now)
     elif planned.desired is not None:
         references.make(session, subject, planned.place, key, planned.desired, now)
+
+
+def _defect(error: Exception) -> PlanProblem:
+    return PlanProblem(
+        code="defect",
+        reason=f"Unexpected {type(error).__name__} in syncd.",
+        remedy="Report it with the delivery: syncd bookings show UID",
+    )
 
 
 def _problem_result(made: Plan, now: datetime) -> SyncResult:

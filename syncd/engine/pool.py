@@ -4,95 +4,114 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
 from sqlalchemy import select
 from sqlmodel import Session
 
-from syncd.connector import Ability, CalendarConnector, ConnectorSpec, EventConnector, Opened
-from syncd.connector.registry import Registry
-from syncd.errors import ConfigError, ParkError, ProviderError, ReconnectError, VaultError
-from syncd.provider.guard import Call, Guard
-from syncd.settings import App, Settings
+from syncd.connector import Ability, CalendarConnector, EventConnector
+from syncd.errors import ConfigError, ParkError, ProviderError, RefreshError, RetryError, VaultError
 from syncd.store.database import Database
 from syncd.store.directory import connections
 from syncd.vault import Binding, CredentialVault
 
+from .opening import Opener
+from .tokens import Tokens
 
-@dataclass(frozen=True, slots=True)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Open:
+    """`version` is the connection's when it was opened, `token` the access token it was opened with, if any."""
+
     connector: CalendarConnector
     version: datetime
+    token: str = field(repr=False)
 
 
 class ConnectorPool:
-    """Gives the connector of a connection. Safe for several threads; a connector is shared by all of them."""
+    """Runs calls on the connectors of connections. Safe for several threads; a connector is shared by all of them."""
 
-    def __init__(
-        self,
-        database: Database,
-        vault: CredentialVault,
-        registry: Registry,
-        settings: Settings,
-        observe: Callable[[Call], None] = lambda call: None,
-    ) -> None:
+    def __init__(self, database: Database, vault: CredentialVault, opener: Opener, tokens: Tokens) -> None:
         self._database = database
         self._vault = vault
-        self.registry = registry
-        self._settings = settings
-        self._observe = observe
+        self._opener = opener
+        self._tokens = tokens
+        self.registry = opener.registry
         self._open: dict[int, _Open] = {}
         self._lock = threading.Lock()
 
     def concurrency(self, apps: Iterable[str]) -> dict[str, int]:
         """How many calls at once each app allows per connection."""
-        return {app: self._limits(self.registry.spec(app))[0] for app in apps}
+        return self._opener.concurrency(apps)
 
-    def event_connector(self, connection_id: int) -> EventConnector:
-        """The connector of a connection that can write.
+    def run(self, connection_id: int, call: Callable[[CalendarConnector], T]) -> T:
+        """What `call` does with the connector of a connection.
 
-        Raises:
-            ParkError: the connector cannot write.
-            ReconnectError, ParkError: as `get`.
-        """
-        connector = self.get(connection_id)
-        if not isinstance(connector, EventConnector):
-            raise ParkError(
-                f"Connection {connection_id} can only be read.", code="read_only", remedy="Choose another destination."
-            )
-        return connector
-
-    def get(self, connection_id: int) -> CalendarConnector:
-        """The connector of a connection.
+        When the provider does not accept the access token, it is refreshed, and `call` runs once more, from its start.
 
         Raises:
-            ReconnectError: the stored credential is not one this connector understands.
+            ReconnectError: the stored credential is refused, or not one this connector understands.
             ParkError: the connection is gone, its connector is not installed, or the vault cannot open its credential.
+            ProviderError: what `call` raised; never a `RefreshError`.
         """
+        used = self._current(connection_id)
+        try:
+            return call(used.connector)
+        except RefreshError:
+            self._tokens.renew(connection_id, used.token)
+        self._forget(connection_id, used)
+        try:
+            return call(self._current(connection_id).connector)
+        except RefreshError as error:
+            raise RetryError(
+                f"Even a fresh access token is not accepted: {error}",
+                code="fresh_token_refused",
+                remedy=f"See whether this machine's clock is right; else: syncd connections reconnect {connection_id}",
+            ) from error
+
+    def run_event(self, connection_id: int, call: Callable[[EventConnector], T]) -> T:
+        """As `run`, with a connector that can write.
+
+        Raises:
+            ParkError: also: the connector cannot write.
+        """
+        return self.run(connection_id, lambda connector: call(_writing(connector, connection_id)))
+
+    def _current(self, connection_id: int) -> _Open:
         with self._lock:
             found = self._open.get(connection_id)
             if found is None:
                 found = self._open[connection_id] = self._opened(connection_id)
-            return found.connector
+            return found
+
+    def _forget(self, connection_id: int, used: _Open) -> None:
+        """Open anew at the next call, unless another thread already has."""
+        with self._lock:
+            if self._open.get(connection_id) is used:
+                del self._open[connection_id]
 
     def keep_current(self, session: Session, connection_ids: Iterable[int]) -> None:
         """Close connectors whose connection was changed since they were opened, by this process or another."""
-        ids = [i for i in set(connection_ids) if i in self._open]
-        if not ids:
+        with self._lock:
+            held = {i: self._open[i] for i in set(connection_ids) if i in self._open}
+        if not held:
             return
-        statement = select(connections.c.id, connections.c.updated_at).where(connections.c.id.in_(ids))
+        statement = select(connections.c.id, connections.c.updated_at).where(connections.c.id.in_(held))
         versions = {row.id: row.updated_at for row in session.execute(statement)}
-        for connection_id in ids:
-            if versions.get(connection_id) != self._open[connection_id].version:
-                self.drop(connection_id)
+        for connection_id, found in held.items():
+            if versions.get(connection_id) != found.version:
+                self._forget(connection_id, found)
 
     def drop(self, connection_id: int) -> None:
-        """Forget the connector of a connection. Calls in hand end as they end."""
+        """Close the connector of a connection. Calls in hand end as they end."""
         with self._lock:
-            self._open.pop(connection_id, None)
+            found = self._open.pop(connection_id, None)
+        if found is not None:
+            found.connector.close()
 
     def close(self) -> None:
         """Close every connector."""
@@ -112,7 +131,7 @@ class ConnectorPool:
             connector = self.open(row.id, row.app, credential, row.settings)
         except (VaultError, ConfigError) as error:
             raise ParkError(str(error), code=error.code, remedy=error.remedy) from error
-        return _Open(connector, row.updated_at)
+        return _Open(connector, row.updated_at, str(credential.get("access_token", "")))
 
     def open(self, connection_id: int, app: str, credential: Any, settings: Any) -> CalendarConnector:
         """Open a connector that is not kept, for a credential in hand.
@@ -121,42 +140,19 @@ class ConnectorPool:
             ReconnectError: the credential or the settings are not what the connector asks for.
         """
         spec = self.registry.spec(app)
-        try:
-            opened = Opened(
-                connection_id=connection_id,
-                credential=spec.credential.model_validate(credential),
-                settings=spec.settings.model_validate(settings),
-                guard=self._guard(spec, connection_id),
-            )
-        except ValidationError as error:
-            fields = ", ".join(sorted({".".join(map(str, e["loc"])) for e in error.errors(include_input=False)}))
-            raise ReconnectError(
-                f"The credential or settings for {app} are not usable: {fields}.", code="credential_shape"
-            ) from None
-        return spec.open(opened)
-
-    def _guard(self, spec: ConnectorSpec, connection_id: int) -> Guard:
-        concurrency, per_minute, timeout_s = self._limits(spec)
-        return Guard(
-            spec.app,
-            connection_id,
-            concurrency=concurrency,
-            requests_per_minute=per_minute,
-            timeout_s=timeout_s,
-            observe=self._observe,
-        )
-
-    def _limits(self, spec: ConnectorSpec) -> tuple[int, int | None, float]:
-        own = self._settings.apps.get(spec.app, App())
-        return (
-            own.concurrency or spec.concurrency,
-            own.requests_per_minute or spec.requests_per_minute,
-            own.timeout_seconds or spec.timeout_s,
-        )
+        return spec.open(self._opener.opened(connection_id, app, credential, settings))
 
     def can(self, app: str, ability: Ability) -> bool:
         """Whether the app's connector declares an ability."""
         return ability in self.registry.spec(app).abilities
+
+
+def _writing(connector: CalendarConnector, connection_id: int) -> EventConnector:
+    if not isinstance(connector, EventConnector):
+        raise ParkError(
+            f"Connection {connection_id} can only be read.", code="read_only", remedy="Choose another destination."
+        )
+    return connector
 
 
 def as_provider_error(error: Exception) -> ProviderError:

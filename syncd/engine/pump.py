@@ -10,10 +10,30 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 J = TypeVar("J")
 R = TypeVar("R")
+
+
+class Bell:
+    """Wakes a pump that waits for its workers, so that it claims new work at once."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Any] | None = None
+
+    def ring(self) -> None:
+        """Wake the pump, if one is running. From any thread."""
+        waiting = self._queue
+        if waiting is not None:
+            waiting.put(RING)
+
+    def listen(self, waiting: queue.SimpleQueue[Any] | None) -> None:
+        """Ring on this queue from now on; None: on none."""
+        self._queue = waiting
+
+
+RING = object()
 
 
 def pump(
@@ -21,14 +41,29 @@ def pump(
     hands: int,
     turn: Callable[[Sequence[R], int], Sequence[J]],
     perform: Callable[[J], R],
+    bell: Bell | None = None,
 ) -> None:
     """Work until nothing is left to claim.
 
     `turn(ends, free)` writes down `ends` and claims at most `free` jobs. `perform` must not raise: what goes wrong is
-    part of its result.
+    part of its result. `bell` asks for a turn before the next end comes in.
     """
-    ends: queue.SimpleQueue[R] = queue.SimpleQueue()
+    ends: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    bell = bell or Bell()
+    bell.listen(ends)
+    try:
+        _pump(executor, hands, turn, perform, ends)
+    finally:
+        bell.listen(None)
 
+
+def _pump(
+    executor: Executor,
+    hands: int,
+    turn: Callable[[Sequence[R], int], Sequence[J]],
+    perform: Callable[[J], R],
+    ends: queue.SimpleQueue[Any],
+) -> None:
     def work(job: J) -> None:
         ends.put(perform(job))
 
@@ -40,7 +75,13 @@ def pump(
             running += 1
         if not running:
             return
-        collected = [ends.get()]
-        while not ends.empty():
-            collected.append(ends.get_nowait())
+        collected = [end for end in _waiting(ends) if end is not RING]
         running -= len(collected)
+
+
+def _waiting(ends: queue.SimpleQueue[Any]) -> list[Any]:
+    """Everything that is there, at least one."""
+    found = [ends.get()]
+    while not ends.empty():
+        found.append(ends.get_nowait())
+    return found

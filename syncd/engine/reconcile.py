@@ -8,25 +8,27 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlmodel import Session
 
+from syncd.connector import EventConnector
 from syncd.errors import ProviderError, UnclearError
 from syncd.model.calendar import Receipt
 from syncd.model.clock import Clock
-from syncd.model.connection import ConnectionState
 from syncd.model.reference import Reference, ReferenceState
 from syncd.model.result import Operation, Outcome, SyncResult
 from syncd.provider.guard import Tally, tally
+from syncd.rules.connection import ConnectionEvent
 from syncd.rules.retry import Decision, RetryPolicy, decide
 from syncd.settings import Writes
-from syncd.store import directory, references
+from syncd.store import busy, directory, references
 from syncd.store.database import Database
 from syncd.store.owner import this_owner
 from syncd.store.references import Due, Finished
 
 from .pool import ConnectorPool, as_provider_error
-from .pump import pump
+from .pump import Bell, pump
 from .results import Results
 
 
@@ -58,7 +60,11 @@ def retry_policy(writes: Writes) -> RetryPolicy:
 
 
 class Reconciler:
-    """Brings due references to what is wanted. Several may run, here and on other machines: leases keep them apart."""
+    """Brings due references to what is wanted. Several may run, here and on other machines: leases keep them apart.
+
+    Args:
+        may_write: asked before each run; where it says no, nothing is claimed and nothing written.
+    """
 
     def __init__(
         self,
@@ -68,6 +74,8 @@ class Reconciler:
         writes: Writes,
         clock: Clock,
         draw: Callable[[], float] = random.random,
+        *,
+        may_write: Callable[[], bool] = lambda: True,
     ) -> None:
         self._database = database
         self._pool = pool
@@ -76,7 +84,8 @@ class Reconciler:
         self._policy = retry_policy(writes)
         self._clock = clock
         self._draw = draw
-        self._in_hand: Counter[int] = Counter()
+        self._may_write = may_write
+        self.bell = Bell()
 
     def run(
         self,
@@ -89,9 +98,13 @@ class Reconciler:
     ) -> ReconcileReport:
         """Work until nothing is due. With `stopping`, no new work is taken and what is in hand is finished."""
         report = ReconcileReport()
+        if not self._may_write():
+            return report
         per_app: dict[str, int] = {}
+        in_hand: Counter[int] = Counter()
 
         def turn(ends: Sequence[Attempt], free: int) -> Sequence[Reference]:
+            in_hand.subtract(e.reference.place.connection_id for e in ends)
             with self._database.write() as session:
                 now = self._clock()
                 done = self._write_down(session, ends, now)
@@ -99,19 +112,22 @@ class Reconciler:
                     now=now,
                     limit=0 if stopping() else free,
                     per_app=per_app,
-                    in_hand={c: n for c, n in self._in_hand.items() if n},
+                    in_hand={c: n for c, n in in_hand.items() if n},
                     connection_id=connection_id,
                     subjects=subjects,
                 )
                 claimed = self._claim(session, due)
+            in_hand.update(r.place.connection_id for r in claimed)
             self._results.publish(done)
             report.results.extend(done)
             report.outcomes.update(r.outcome for r in done)
             progress(len(ends))
             return claimed
 
-        per_app.update(self._pool.concurrency(self._apps()))
-        pump(executor, self._writes.threads, turn, self._attempt)
+        allowed = self._pool.concurrency(self._apps())
+        # half as many again wait at the guard, so that a call that ends is followed at once and not after a commit
+        per_app.update({app: calls + calls // 2 for app, calls in allowed.items()})
+        pump(executor, self._writes.threads, turn, self._attempt, self.bell)
         return report
 
     def _apps(self) -> set[str]:
@@ -124,7 +140,6 @@ class Reconciler:
         until = due.now + timedelta(seconds=self._writes.lease_seconds)
         claimed = references.claim(session, due, this_owner(), until)
         self._pool.keep_current(session, (r.place.connection_id for r in claimed))
-        self._in_hand.update(r.place.connection_id for r in claimed)
         return claimed
 
     def _attempt(self, reference: Reference) -> Attempt:
@@ -137,25 +152,19 @@ class Reconciler:
                 return Attempt(reference=reference, receipt=reference.receipt, error=known, tally=counted)
 
     def _write(self, reference: Reference) -> Receipt | None:
-        place, receipt = reference.place, reference.receipt
-        if reference.desired is None and receipt is None and not reference.attempted:
+        if reference.desired is None and reference.receipt is None and not reference.attempted:
             return None
-        connector = self._pool.event_connector(place.connection_id)
-        if reference.desired is None:
-            uid = receipt.uid if receipt else ""
-            connector.remove_event(place.external_id, reference.key, uid, receipt)
-            return None
-        unclear = receipt is None and reference.attempted
-        return connector.put_event(place.external_id, reference.desired, reference.key, receipt, unclear=unclear)
+        return self._pool.run_event(reference.place.connection_id, partial(_put_or_remove, reference))
 
     def _write_down(self, session: Session, ends: Sequence[Attempt], now: datetime) -> list[SyncResult]:
         finished, results = [], []
         for end in ends:
-            self._in_hand[end.reference.place.connection_id] -= 1
             ended, result = self._conclude(session, end, now)
             finished.append(ended)
             results.append(result)
         references.finish(session, finished, this_owner(), now)
+        written = {e.reference.place.calendar_id for e in ends if e.error is None}
+        busy.make_due_after_write(session, sorted(written), now)
         self._results.store(session, results)
         return results
 
@@ -173,22 +182,42 @@ class Reconciler:
             policy=self._policy,
         )
         if decision.connection_broken:
-            self._break_connection(session, reference.place.connection_id, end.error, now)
+            self._break_connection(session, reference, end.error, now)
         finished = _failed(end, decision, first_failed, now)
         outcome = Outcome.RETRY if decision.at else Outcome.PARKED
         return finished, _result(end, outcome, now, decision)
 
-    def _break_connection(self, session: Session, connection_id: int, error: ProviderError, now: datetime) -> None:
-        directory.set_connection_state(
-            session, connection_id, ConnectionState.INVALID, now, reason=str(error), remedy=error.remedy
+    def _break_connection(self, session: Session, reference: Reference, error: ProviderError, now: datetime) -> None:
+        """Unless the credential that was refused has been replaced since the reference was claimed."""
+        assert reference.lease_until is not None
+        claimed_at = reference.lease_until - timedelta(seconds=self._writes.lease_seconds)
+        directory.move_connection(
+            session,
+            reference.place.connection_id,
+            ConnectionEvent.REFUSED,
+            now,
+            reason=str(error),
+            remedy=error.remedy,
+            unchanged_since=claimed_at,
         )
-        self._pool.drop(connection_id)
+        self._pool.drop(reference.place.connection_id)
+
+
+def _put_or_remove(reference: Reference, connector: EventConnector) -> Receipt | None:
+    place, receipt = reference.place, reference.receipt
+    if reference.desired is None:
+        uid = (receipt.uid if receipt else "") or reference.event_uid
+        connector.remove_event(place.external_id, reference.key, uid, receipt)
+        return None
+    unclear = receipt is None and reference.attempted
+    return connector.put_event(place.external_id, reference.desired, reference.key, receipt, unclear=unclear)
 
 
 def _succeeded(end: Attempt, now: datetime) -> Finished:
     wanted = end.reference.desired is not None
     return Finished(
         id=end.reference.id,
+        lease_until=end.reference.lease_until,
         version=end.reference.desired_version,
         state=ReferenceState.SYNCED if wanted else ReferenceState.REMOVED,
         receipt=end.receipt,
@@ -203,6 +232,7 @@ def _failed(end: Attempt, decision: Decision, first_failed: datetime, now: datet
     assert error is not None
     return Finished(
         id=reference.id,
+        lease_until=reference.lease_until,
         version=reference.desired_version,
         state=ReferenceState.PENDING if decision.at else ReferenceState.PARKED,
         receipt=reference.receipt,

@@ -70,6 +70,7 @@ class Results:
 
     def __init__(self, sinks: Sequence[ResultSink] = ()) -> None:
         self._sinks = tuple(sinks)
+        self._log = structlog.get_logger("syncd.results")
 
     def store(self, session: Session, results: Sequence[SyncResult]) -> None:
         """Write results into the transaction of what they report. UNCHANGED is not kept: it happens all day."""
@@ -78,4 +79,7 @@ class Results:
     def publish(self, results: Sequence[SyncResult]) -> None:
         """Hand committed results to the other sinks."""
         for sink in self._sinks:
-            sink.accept(results)
+            try:
+                sink.accept(results)
+            except Exception as error:
+                self._log.error("results lost by a sink", sink=type(sink).__name__, error=type(error).__name__)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from syncd.connector.registry import Registry
+from syncd.errors import ConfigError, Problem
 from syncd.model.clock import Clock, utc_now
 from syncd.provider.guard import Call
 from syncd.settings import Settings
@@ -15,11 +16,14 @@ from syncd.vault import CredentialVault, KeyRing
 
 from .accounts import Accounts
 from .answers import BusyAnswers
-from .busysync import BusySync
+from .busysync import READ_THREADS, BusySync
+from .clone import Home
 from .intake import Intake
+from .opening import Opener
 from .pool import ConnectorPool
 from .reconcile import Reconciler
 from .results import Results, ResultSink
+from .tokens import Tokens
 
 
 class Runtime:
@@ -39,11 +43,25 @@ class Runtime:
         self.clock = clock
         self.database = Database(settings.database_url)
         self.registry = registry or Registry.installed()
+        _check_apps(settings, self.registry)
         self.results = Results(sinks)
+        self.home = Home(self.database)
         self.vault = CredentialVault(ring)
-        self.pool = ConnectorPool(self.database, self.vault, self.registry, settings, observe or (lambda call: None))
+        opener = Opener(self.registry, settings, observe or (lambda call: None), clock)
+        self.tokens = Tokens(
+            self.database,
+            self.vault,
+            opener,
+            self.results,
+            settings,
+            clock,
+            require=self.home.require_for_refresh,
+        )
+        self.pool = ConnectorPool(self.database, self.vault, opener, self.tokens)
         self.intake = Intake(self.database, settings, self._integrations, self.results, clock)
-        self.reconciler = Reconciler(self.database, self.pool, self.results, settings.writes, clock)
+        self.reconciler = Reconciler(
+            self.database, self.pool, self.results, settings.writes, clock, may_write=self.home.may_write
+        )
         self.busy_sync = BusySync(self.database, self.pool, self.results, settings.busy, clock)
         self.answers = BusyAnswers(self.database, self.pool, settings.busy, clock)
         self.accounts = Accounts(self.database, self.vault, self.pool, self.results, settings.busy, clock)
@@ -53,12 +71,16 @@ class Runtime:
     def executor(self) -> Executor:
         """The threads that call providers; started when first used."""
         if self._executor is None:
-            self._executor = ThreadPoolExecutor(self.settings.writes.threads, thread_name_prefix="syncd-work")
+            self._executor = ThreadPoolExecutor(
+                self.settings.writes.threads + READ_THREADS, thread_name_prefix="syncd-work"
+            )
         return self._executor
 
     def upgrade(self) -> tuple[str | None, str | None]:
-        """Bring the store to this version's schema: (before, after)."""
-        return schema.upgrade(self.database)
+        """Bring the store to this version's schema: (before, after). A new one is at home where it is."""
+        before_and_after = schema.upgrade(self.database)
+        _ = self.home.moved
+        return before_and_after
 
     def close(self) -> None:
         """Finish calls in hand, close sockets and the database."""
@@ -72,3 +94,16 @@ class Runtime:
         with self.database.read() as session:
             apps = {c.app for c in directory.listed_connections(session)}
         return {app: self.registry.spec(app).integration for app in apps if app in self.registry.apps}
+
+
+def _check_apps(settings: Settings, registry: Registry) -> None:
+    """Refuse limits for apps that no connector serves: they would change nothing.
+
+    Raises:
+        ConfigError: names each.
+    """
+    unknown = sorted(set(settings.apps) - set(registry.apps))
+    if unknown:
+        remedy = f"Connectors installed here: {', '.join(registry.apps)}."
+        problems = tuple(Problem(f"apps.{name}", "no such connector.", remedy) for name in unknown)
+        raise ConfigError(f"{len(unknown)} problem(s) in the configuration.", problems=problems)

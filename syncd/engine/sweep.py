@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from syncd.model.clock import Clock
 from syncd.settings import Settings
-from syncd.store import bookings, busy, inbox, log, references
+from syncd.store import access, bookings, busy, inbox, log, references
 from syncd.store.database import Database
 from syncd.store.inbox import DeliveryState
 
@@ -46,11 +46,12 @@ def sweep(database: Database, intake: Intake, clock: Clock) -> SweepReport:
 
 
 def clean_up(database: Database, settings: Settings, clock: Clock) -> str:
-    """Forget deliveries, log entries and busy times that are older than they are kept."""
+    """Forget deliveries, log entries, security events and busy times that are older than they are kept."""
     now = clock()
     with database.write() as session:
         inbox.give_up(session, now - timedelta(days=settings.keep.deliveries), now)
         deliveries = inbox.forget(session, now - timedelta(days=settings.keep.deliveries))
         logged = log.forget(session, now - timedelta(days=settings.keep.log))
+        access.forget_events(session, now - timedelta(days=settings.keep.audit))
         past = busy.forget_past(session, now - timedelta(days=settings.busy.past_days + 30))
     return f"forgot {deliveries} deliveries, {logged} log entries, {past} busy times"

@@ -88,7 +88,7 @@ class LimitError(UnreadableError):
 class Budget:
     """Steps left to one reading, and to the event being expanded."""
 
-    def __init__(self, reading: int = 1_000_000, event: int = 20_000) -> None:
+    def __init__(self, reading: int = 300_000, event: int = 20_000) -> None:
         self._reading = reading
         self._event = self._left = event
 

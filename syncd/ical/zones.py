@@ -23,14 +23,11 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
-
 from .recurrence import Budget, parse_rule, starts
 from .values import Stamp, UnreadableError, parse_clock, shown
 
 #: In the zone directories of many systems, but not zones to share: the host's own, a placeholder, leap-second counts.
 _NOT_ZONES = re.compile(r"localtime|posixrules|Factory|right/.*")
-_WINDOWS = {name.casefold(): zone for name, zone in WINDOWS_TO_OLSON.items()}
 _OFFSET_NAME = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.IGNORECASE)
 _OFFSET = re.compile(r"([+-])([01]\d|2[0-3])([0-5]\d)([0-5]\d)?")
 _TZID = re.compile(r";TZID=\"?([^\";]*)", re.IGNORECASE)
@@ -46,11 +43,19 @@ def named_zone(tzid: str) -> tzinfo | None:
     for skipped in range(len(path)):
         if zone := _iana("/".join(path[skipped:])):
             return zone
-    if windows := _WINDOWS.get(tzid.strip().casefold()):
+    if windows := _windows_zones().get(tzid.strip().casefold()):
         return _iana(windows)
     if (match := _OFFSET_NAME.fullmatch(tzid.strip())) and int(match[2]) < 24:
         return timezone(_signed(match[1], hours=int(match[2]), minutes=int(match[3] or 0)))
     return None
+
+
+@lru_cache(maxsize=1)
+def _windows_zones() -> dict[str, str]:
+    """Windows zone, in small letters -> IANA zone. Imported when first needed: with its package, icalendar is slow."""
+    from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
+
+    return {name.casefold(): zone for name, zone in WINDOWS_TO_OLSON.items()}
 
 
 def _iana(name: str) -> tzinfo | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from .calendar import Participant
+
+Absences = dict[str, tuple[datetime, bool]]
+"""Case-folded e-mail -> when it was told, and whether that attendee was absent."""
 
 
 class BookingStatus(StrEnum):
@@ -77,6 +80,8 @@ class Booking:
         destinations: where the booking itself wants to be written; empty leaves it to the event type and the user.
         seated: told seat by seat; `attendees` is then gathered over many tellings.
         answers: what the booker filled in, name -> value.
+        absences: who was marked a no-show or unmarked, attendees not told of yet included.
+        kept_from: fields told last by an earlier telling than `revision`, name -> when.
         hide_details, hide_notes: keep title and text, or the notes, out of calendars.
     """
 
@@ -116,15 +121,13 @@ class Booking:
     created_at: datetime | None = None
     cancelled_at: datetime | None = None
     answers: dict[str, Any] = field(default_factory=dict)
+    absences: Absences = field(default_factory=dict)
+    kept_from: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def subject(self) -> str:
         """What references are kept under: occurrences of a series share one calendar event."""
         return self.series or self.uid
-
-    def with_status(self, status: BookingStatus, **changes: Any) -> Booking:
-        """This booking in another status."""
-        return replace(self, status=status, **changes)
 
 
 class ChangeKind(StrEnum):

@@ -59,7 +59,8 @@ class Event:
     """A booking as a calendar event: exactly the fields syncd owns there. Everything else belongs to people.
 
     `start` and `end` are aware UTC, shown in `zone` (IANA). An all-day event has `start_date` and `end_date`
-    (exclusive) as well, and these win. `rrule` is an RFC 5545 rule without the `RRULE:` prefix, "" when it does not recur.
+    (exclusive) as well, and these win. `rrule` is an RFC 5545 rule without the `RRULE:` prefix, "" when it does not
+    recur.
     `sequence` grows with each change that matters to attendees. `private` asks for CLASS:PRIVATE or its like.
     `reminders` are minutes before the start; None leaves the calendar's own default.
     """

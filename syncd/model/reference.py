@@ -43,7 +43,9 @@ class Reference:
         desired_version: grows with every change of `desired`.
         applied_version: the desired version the provider last confirmed; 0 before the first.
         receipt: what the provider confirmed; None: nothing of ours is known to be there.
+        event_uid: the iCalendar UID it was last wanted under.
         attempted: a create was tried, so something may be there even without a receipt.
+        lease_until: until when whoever claimed it may write it; tells one claim from the next.
     """
 
     id: int
@@ -54,7 +56,9 @@ class Reference:
     desired_version: int
     applied_version: int = 0
     receipt: Receipt | None = None
+    event_uid: str = ""
     attempted: bool = False
     state: ReferenceState = ReferenceState.PENDING
     attempts: int = 0
     first_failed_at: datetime | None = None
+    lease_until: datetime | None = None

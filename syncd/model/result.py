@@ -25,8 +25,11 @@ class Operation(StrEnum):
     BUSY_SYNC = "busy-sync"
     LIST_CALENDARS = "list-calendars"
     PROBE = "probe"
+    REFRESH = "refresh"
     PLAN = "plan"
     TAKE_IN = "take-in"
+    RECEIVE_CREDENTIAL = "receive-credential"
+    PUSH_CREDENTIAL = "push-credential"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,7 +70,7 @@ def organizer_id(booking: Booking, choices: Choices) -> int | None:
 
 
 def _named(ref: DestinationRef, booking: Booking, choices: Choices) -> KnownCalendar | PlanProblem:
-    """The calendar a booking names: by connection and calendar; without a connection, by its owner and kind."""
+    """The calendar a booking names: by its connection, else by its owner and kind."""
     owner = ref.user_id if ref.user_id is not None else organizer_id(booking, choices)
     same = [c for c in choices.calendars if c.place.external_id == ref.external_id]
     by_connection = [c for c in same if c.place.connection_id == ref.connection_id]

@@ -54,17 +54,17 @@ def event_uid(booking: Booking) -> str:
 
 def _series_event(bookings: Sequence[Booking], standing: Sequence[Booking], rule: Recurrence) -> Event:
     """One recurring event: the rule anchored at the first occurrence, and each occurrence that differs from it."""
-    by_uid = {b.uid: b for b in bookings}
-    first = min(bookings, key=lambda b: (b.original_start or b.start, b.uid))
+    known, stands = {b.uid for b in bookings}, {b.uid for b in standing}
+    first = min(bookings, key=lambda b: (b.original_start or b.start, b.original_start is not None, b.uid))
     newest = max(standing, key=lambda b: b.revision)
     anchor = first.original_start or first.start
     length = first.end - first.start
     occurrences = []
     for booking in bookings:
-        if booking.replaced_by in by_uid:
+        if booking.replaced_by in known:
             continue
         original = booking.original_start or booking.start
-        if booking.status not in STANDS | WRITTEN_ON_REQUEST:
+        if booking.uid not in stands:
             occurrences.append(Occurrence(original=original))
         elif (booking.start, booking.end) != (original, original + length):
             occurrences.append(Occurrence(original=original, start=booking.start, end=booking.end))
@@ -75,6 +75,8 @@ def _series_event(bookings: Sequence[Booking], standing: Sequence[Booking], rule
             "uid": event_uid(first),
             "start": anchor,
             "end": anchor + length,
+            "start_date": anchor.date() if first.start_date else None,
+            "end_date": (anchor + length).date() if first.start_date else None,
             "rrule": rrule(rule),
             "occurrences": tuple(sorted(occurrences, key=lambda o: o.original)),
         }

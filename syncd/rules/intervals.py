@@ -25,25 +25,14 @@ def merge(intervals: Iterable[Interval]) -> list[Interval]:
 
 def clip(intervals: Iterable[Interval], window: Window) -> list[Interval]:
     """The parts inside `window`."""
+    first, last = window.start, window.end
     return [
-        (max(start, window.start), min(end, window.end))
+        (start if start > first else first, end if end < last else last)
         for start, end in intervals
-        if start < window.end and end > window.start
+        if start < last and end > first
     ]
-
-
-def subtract(window: Window, covered: Iterable[Interval]) -> list[Interval]:
-    """The parts of `window` that no interval of `covered` covers."""
-    gaps, at = [], window.start
-    for start, end in merge(clip(covered, window)):
-        if start > at:
-            gaps.append((at, start))
-        at = max(at, end)
-    if at < window.end:
-        gaps.append((at, window.end))
-    return gaps
 
 
 def without(times: Iterable[BusyTime], uids: frozenset[str]) -> list[BusyTime]:
     """The busy times not caused by one of `uids`."""
-    return [t for t in times if not t.uid or t.uid not in uids]
+    return [t for t in times if not t.uid or t.uid not in uids] if uids else list(times)

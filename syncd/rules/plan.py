@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from syncd.model.booking import Booking
 from syncd.model.calendar import Event
-from syncd.model.reference import Place, Reference
+from syncd.model.reference import Place, Reference, ReferenceState
 
 from .destinations import Choices, PlanProblem, destinations
 from .event import event_for
@@ -72,7 +72,7 @@ def plan(
     if wanted is None:
         return Plan(subject=subject, references=_withdraw(existing))
     newest = max((b for b in bookings), key=lambda b: b.revision)
-    written = tuple(dict.fromkeys(r.place for r in existing if r.desired is not None))
+    written = tuple(dict.fromkeys(r.place for r in existing if r.desired is not None and _may_be_there(r)))
     places = destinations(newest, choices, written)
     if isinstance(places, PlanProblem):
         return Plan(subject=subject, problem=places)
@@ -80,6 +80,11 @@ def plan(
     kept = [_put(place, wanted, by_place.get(place)) for place in places]
     left = _withdraw([r for r in existing if r.place not in places])
     return Plan(subject=subject, references=tuple(p for p in kept if p) + left)
+
+
+def _may_be_there(reference: Reference) -> bool:
+    """Whether something of ours is in the reference's place, or may be: one that was only ever refused is not."""
+    return reference.receipt is not None or reference.attempted or reference.state is ReferenceState.PENDING
 
 
 def _withdraw(existing: Sequence[Reference]) -> tuple[PlannedReference, ...]:
@@ -108,16 +113,26 @@ def _moved(wanted: Event, before: Event) -> bool:
     return any(getattr(wanted, f) != getattr(before, f) for f in fields)
 
 
-def take_over(
-    moved: Sequence[Reference], own: Sequence[Reference]
-) -> tuple[tuple[Reference, ...], tuple[Reference, ...]]:
-    """Which references of a replaced booking the new one takes over: (taken, discarded own ones).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeOver:
+    """What becomes of references when a booking replaces another: `taken` ones move to it, its own `discarded` ones
+    were never tried, and `same` ones of the old booking have the UID, and so the event, that one of its own has.
+    """
+
+    taken: tuple[Reference, ...] = ()
+    discarded: tuple[Reference, ...] = ()
+    same: tuple[Reference, ...] = ()
+
+
+def take_over(moved: Sequence[Reference], own: Sequence[Reference]) -> TakeOver:
+    """Which references of a replaced booking the new one takes over.
 
     The same calendar event moves, it is not duplicated. Where the new booking already has a reference of its own in
-    that place which was tried at the provider, it keeps its own, and the old one is withdrawn with the old booking.
+    that place which was tried at the provider, it keeps its own, and the old one is withdrawn with the old booking,
+    unless both hold one event: withdrawing it would remove the new booking's.
     """
     own_by_place = {r.place: r for r in own}
-    taken, discarded = [], []
+    taken, discarded, same = [], [], []
     for reference in moved:
         mine = own_by_place.get(reference.place)
         if mine is None:
@@ -125,4 +140,6 @@ def take_over(
         elif not mine.attempted:
             taken.append(reference)
             discarded.append(mine)
-    return tuple(taken), tuple(discarded)
+        elif mine.event_uid == reference.event_uid:
+            same.append(reference)
+    return TakeOver(taken=tuple(taken), discarded=tuple(discarded), same=tuple(same))

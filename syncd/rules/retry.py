@@ -11,10 +11,8 @@ from datetime import datetime, timedelta
 
 from syncd.errors import (
     ConflictError,
-    ParkError,
     ProviderError,
     ReconnectError,
-    RepairError,
     RetryError,
     WaitUntilError,
 )
@@ -61,8 +59,6 @@ def decide(
         return Decision(at=now, code=error.code, remedy=error.remedy, counts=False, connection_broken=True)
     if isinstance(error, WaitUntilError):
         return Decision(at=max(error.retry_at, now) + draw * policy.spread, code=error.code, counts=False)
-    if isinstance(error, (ParkError, RepairError)):
-        return Decision(at=None, code=error.code, remedy=error.remedy)
     if isinstance(error, (RetryError, ConflictError)):
         return _back_off(error, attempts, first_failed_at, now, draw, policy)
     return Decision(at=None, code=error.code, remedy=error.remedy)

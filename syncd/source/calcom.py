@@ -14,7 +14,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from syncd.errors import InputError
 from syncd.model.booking import (
@@ -27,7 +27,8 @@ from syncd.model.booking import (
     Recurrence,
 )
 from syncd.model.calendar import Participant
-from syncd.model.time import require_aware
+
+from .fields import Email, Listed, Mapping, Moment, Text, read_answer, read_email, read_moment, read_text
 
 TRIGGERS: dict[str, ChangeKind | None] = {
     "BOOKING_CREATED": ChangeKind.STATE,
@@ -69,56 +70,6 @@ TRIGGER_STATUS = {
 FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
 """rrule.js numbers its frequencies in this order, and Cal.com stores the number."""
 
-MAX_TEXT = 20_000
-
-
-def _text(value: Any) -> str:
-    """Text of whatever stands where text is expected; null is empty. NUL is refused: databases do not hold it."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ValueError("text expected")
-    if len(value) > MAX_TEXT:
-        raise ValueError(f"longer than {MAX_TEXT} characters")
-    return value.replace("\x00", "").strip()
-
-
-def _moment(value: Any) -> datetime:
-    """A point in time: ISO 8601 with `Z` or an offset, or epoch milliseconds."""
-    if isinstance(value, bool) or not isinstance(value, (str, int, datetime)):
-        raise ValueError("a time expected")
-    try:
-        if isinstance(value, int):
-            return datetime.fromtimestamp(value / 1000, UTC)
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return require_aware(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    except (OverflowError, OSError) as error:
-        raise ValueError("a time outside the calendar") from error
-
-
-def _email(value: str) -> str:
-    name, at, domain = value.rpartition("@")
-    if not at or not name or not domain or any(c.isspace() or ord(c) < 32 for c in value):
-        raise ValueError("not an e-mail address")
-    return value
-
-
-def _listed(value: Any) -> Any:
-    """Null, a single object, or a list: always as a list. Cal.com sends all three for destinationCalendar."""
-    if value is None:
-        return []
-    return [value] if isinstance(value, dict) else value
-
-
-def _object(value: Any) -> Any:
-    return value if isinstance(value, dict) else {}
-
-
-Text = Annotated[str, BeforeValidator(_text)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-Email = Annotated[str, BeforeValidator(_text), AfterValidator(_email)]
-Mapping = Annotated[dict[str, Any], BeforeValidator(_object)]
-
 
 class _Wire(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
@@ -139,7 +90,7 @@ class WirePerson(_Wire):
     def locale(self) -> str:
         """The language as a tag; Cal.com sends `{locale}`, API v2 a plain tag."""
         value = self.language.get("locale") if isinstance(self.language, dict) else self.language
-        return value if isinstance(value, str) else ""
+        return read_text(value) if isinstance(value, str) else ""
 
     def participant(self) -> Participant:
         """This person as a participant of a meeting."""
@@ -179,7 +130,7 @@ class WireRecurrence(_Wire):
         """The rule in RFC 5545 words. Raises ValueError for a frequency that is none of them."""
         name = FREQUENCIES[self.freq] if isinstance(self.freq, int) and 0 <= self.freq < 4 else str(self.freq).upper()
         if name not in FREQUENCIES:
-            raise ValueError(f"unknown frequency {self.freq!r}")
+            raise ValueError(f"unknown frequency {name[:40]!r}")
         return Recurrence(
             freq=name, interval=self.interval, count=self.count, until=self.until if not self.count else None
         )
@@ -206,7 +157,7 @@ class WireBooking(_Wire):
     video: Mapping = Field({}, alias="videoCallData")
     metadata: Mapping = {}
     responses: Mapping = Field({}, validation_alias=AliasChoices("responses", "bookingFieldsResponses"))
-    destinations: Annotated[list[WireDestination], BeforeValidator(_listed)] = Field([], alias="destinationCalendar")
+    destinations: Annotated[list[WireDestination], Listed] = Field([], alias="destinationCalendar")
     ical_uid: Text = Field("", validation_alias=AliasChoices("iCalUID", "icsUid"))
     sequence: int | None = Field(None, alias="iCalSequence")
     booking_id: int | None = Field(None, validation_alias=AliasChoices("bookingId", "id"))
@@ -260,7 +211,7 @@ def _read_webhook(trigger: Any, body: dict[str, Any], received_at: datetime) -> 
     if kind is None:
         return None
     payload = body.get("payload", body)
-    told_at = _moment(body["createdAt"]) if body.get("createdAt") else received_at
+    told_at = read_moment(body["createdAt"]) if body.get("createdAt") else received_at
     if kind is ChangeKind.NO_SHOW:
         return _read_no_show(payload, told_at, trigger)
     wire = WireBooking.model_validate(payload)
@@ -271,7 +222,9 @@ def _read_webhook(trigger: Any, body: dict[str, Any], received_at: datetime) -> 
 
 def _read_no_show(payload: Any, told_at: datetime, trigger: str) -> BookingChange:
     wire = WireNoShow.model_validate(payload)
-    absences = {_email(_text(entry.get("email"))).casefold(): bool(entry.get("noShow")) for entry in wire.attendees}
+    absences = {
+        read_email(read_text(entry.get("email"))).casefold(): bool(entry.get("noShow")) for entry in wire.attendees
+    }
     return BookingChange(kind=ChangeKind.NO_SHOW, uid=wire.uid, told_at=told_at, trigger=trigger, absences=absences)
 
 
@@ -314,7 +267,7 @@ def _booking(wire: WireBooking, status: BookingStatus, told_at: datetime) -> Boo
         ical_uid=wire.ical_uid,
         sequence=wire.sequence or 0,
         booking_id=wire.booking_id,
-        previous_uid=wire.previous_uid,
+        previous_uid=wire.previous_uid if wire.previous_uid != wire.uid else "",
         replaced_by=wire.replaced_by,
         series=wire.series or (wire.uid if wire.recurrence else ""),
         original_start=wire.reschedule_start,
@@ -344,13 +297,15 @@ def _times(wire: WireBooking) -> tuple[datetime, datetime, tuple[date, date] | N
     """Start and end; date-only values are an all-day booking, its last day included in neither form's end."""
     if _is_date(wire.start) and _is_date(wire.end):
         first, last = date.fromisoformat(wire.start), date.fromisoformat(wire.end)
+        if last < first:
+            raise ValueError("it ends before it starts")
         last = max(last, first + timedelta(days=1))
         return (
             datetime(first.year, first.month, first.day, tzinfo=UTC),
             datetime(last.year, last.month, last.day, tzinfo=UTC),
             (first, last),
         )
-    start, end = _moment(wire.start), _moment(wire.end)
+    start, end = read_moment(wire.start), read_moment(wire.end)
     if end < start:
         raise ValueError("it ends before it starts")
     return start, end, None
@@ -370,14 +325,14 @@ def _location(wire: WireBooking) -> str:
     value = wire.location
     if isinstance(value, dict):
         value = value.get("optionValue") or value.get("value")
-    text = _text(value) if isinstance(value, str) else ""
+    text = read_text(value) if isinstance(value, str) else ""
     return "" if text.startswith("integrations:") else text
 
 
 def _meeting_url(wire: WireBooking) -> str:
     for value in (wire.video.get("url"), wire.metadata.get("videoCallUrl"), wire.meeting_url):
         if isinstance(value, str) and value.startswith(("https://", "http://")):
-            return _text(value)
+            return read_text(value)
     return ""
 
 
@@ -385,9 +340,9 @@ def _answers(responses: dict[str, Any]) -> dict[str, Any]:
     """Answer values by name; webhooks wrap each in `{label, value}`, API v2 does not."""
     answers = {}
     for name, entry in responses.items():
-        value = entry.get("value") if isinstance(entry, dict) else entry
+        value = read_answer(entry.get("value") if isinstance(entry, dict) else entry)
         if value not in (None, "", []):
-            answers[name] = value
+            answers[read_text(name)] = value
     return answers
 
 

@@ -6,45 +6,68 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, or_, select, update
 from sqlmodel import Session
 
 from syncd.model.booking import Booking
 from syncd.rules.destinations import PlanProblem
 
 from .codec import dump_booking, load_booking
+from .database import conflict_insert
 from .tables import StoredBooking
 
 bookings = StoredBooking.__table__  # type: ignore[attr-defined]
 
+# Built once: every booking taken in runs these, and building one costs several times what running it does.
+NO_PROBLEM = {"problem_code": "", "problem": "", "remedy": ""}
+BY_UID = select(bookings.c.content).where(bookings.c.uid == bindparam("b_uid"))
+BY_SUBJECT = (
+    select(bookings.c.content).where(bookings.c.subject == bindparam("b_subject")).order_by(bookings.c.starts_at)
+)
+BY_PREVIOUS = (
+    select(bookings.c.content).where(bookings.c.previous_uid == bindparam("b_uid")).order_by(bookings.c.revision)
+)
+SOLVED = (
+    update(bookings)
+    .where(bookings.c.subject == bindparam("b_subject"), bookings.c.problem_code != "")
+    .values(**NO_PROBLEM)
+)
+
 
 def get(session: Session, uid: str) -> Booking | None:
     """The booking, None when it is not known."""
-    text = session.execute(select(bookings.c.content).where(bookings.c.uid == uid)).scalar()
+    text = session.connection().execute(BY_UID, {"b_uid": uid}).scalar()
     return load_booking(text) if text is not None else None
 
 
 def of_subject(session: Session, subject: str) -> list[Booking]:
     """The bookings kept under one subject, oldest first."""
-    statement = select(bookings.c.content).where(bookings.c.subject == subject).order_by(bookings.c.starts_at)
-    return [load_booking(text) for (text,) in session.execute(statement)]
+    found = session.connection().execute(BY_SUBJECT, {"b_subject": subject})
+    return [load_booking(text) for (text,) in found]
 
 
 def successors(session: Session, uid: str) -> list[Booking]:
     """The bookings that name `uid` as the one they replace."""
-    statement = select(bookings.c.content).where(bookings.c.previous_uid == uid).order_by(bookings.c.revision)
-    return [load_booking(text) for (text,) in session.execute(statement)]
+    found = session.connection().execute(BY_PREVIOUS, {"b_uid": uid})
+    return [load_booking(text) for (text,) in found]
 
 
 def save(session: Session, booking: Booking, now: datetime) -> None:
     """Store what a booking now is."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    values = _columns(booking, now)
-    changed = {name: value for name, value in values.items() if name not in ("uid", "created_at")}
-    new = {"problem_code": "", "problem": "", "remedy": ""}
-    statement = insert(bookings).values(**values, **new)
-    session.execute(statement.on_conflict_do_update(index_elements=["uid"], set_=changed))
+    dialect = session.get_bind().dialect.name
+    if dialect not in _saves:
+        _saves[dialect] = _save(session)
+    session.connection().execute(_saves[dialect], {**_columns(booking, now), **NO_PROBLEM})
+
+
+_saves: dict[str, Any] = {}
+
+
+def _save(session: Session) -> Any:
+    insert = conflict_insert(session, bookings)
+    kept = {"uid", "created_at", *NO_PROBLEM}
+    changed = {column.name: insert.excluded[column.name] for column in bookings.columns if column.name not in kept}
+    return insert.on_conflict_do_update(index_elements=["uid"], set_=changed)
 
 
 def _columns(booking: Booking, now: datetime) -> dict[str, Any]:
@@ -64,17 +87,14 @@ def _columns(booking: Booking, now: datetime) -> dict[str, Any]:
     }
 
 
-def set_problem(session: Session, subject: str, problem: PlanProblem | None) -> None:
-    """Write down why a subject cannot be planned, or that it can."""
-    values = (
-        {"problem_code": problem.code, "problem": problem.reason, "remedy": problem.remedy}
-        if problem
-        else {"problem_code": "", "problem": "", "remedy": ""}
-    )
-    statement = update(bookings).where(bookings.c.subject == subject)
+def set_problem(session: Session, subject: str, problem: PlanProblem | None) -> bool:
+    """Write down why a subject cannot be planned, or that it can; whether that was news."""
     if problem is None:
-        statement = statement.where(bookings.c.problem_code != "")
-    session.execute(statement.values(**values))
+        return bool(session.connection().execute(SOLVED, {"b_subject": subject}).rowcount)
+    values = {"problem_code": problem.code, "problem": problem.reason, "remedy": problem.remedy}
+    news = or_(bookings.c.problem_code != problem.code, bookings.c.problem != problem.reason)
+    statement = update(bookings).where(bookings.c.subject == subject, news).values(**values)
+    return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
 
 
 def subjects_with_problem(session: Session, limit: int = 1000) -> list[str]:

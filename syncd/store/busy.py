@@ -7,12 +7,13 @@ the transaction that moves the cursor. So whatever is read between is one whole 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
 from sqlmodel import Session
 
 from syncd.model.busy import BusyKind, BusyTime
@@ -21,7 +22,7 @@ from syncd.model.connection import ConnectionState
 from syncd.model.time import Window
 
 from .chunks import chunks
-from .owner import is_gone
+from .owner import is_gone, this_owner
 from .tables import Calendar, CalendarItem, Connection, StoredBusyTime, User
 
 calendars = Calendar.__table__  # type: ignore[attr-defined]
@@ -51,6 +52,11 @@ class DueCalendar:
     coverage: Window | None
     audited_at: datetime | None
     failures: int
+    lease_until: datetime
+
+
+class LeaseLostError(Exception):
+    """The calendar was taken over by another reader: what this one brings is not to be stored."""
 
 
 def claim(
@@ -60,9 +66,13 @@ def claim(
     lease_until: datetime,
     *,
     limit: int,
+    per_connection: int = 1_000_000,
+    in_hand: Mapping[int, int] | None = None,
     connection_id: int | None = None,
 ) -> list[DueCalendar]:
-    """Take at most `limit` selected calendars whose next read is due."""
+    """Take at most `limit` selected calendars whose next read is due; of one connection at most `per_connection`, less
+    what of it is `in_hand` already.
+    """
     conditions = [
         calendars.c.selected,
         calendars.c.missing_since.is_(None),
@@ -72,14 +82,26 @@ def claim(
     ]
     if connection_id is not None:
         conditions.append(calendars.c.connection_id == connection_id)
+    full = [connection for connection, count in (in_hand or {}).items() if count >= per_connection]
+    if full:
+        conditions.append(calendars.c.connection_id.not_in(full))
     statement = _due_statement().where(and_(*conditions)).order_by(calendars.c.sync_at, calendars.c.id).limit(limit)
     if session.get_bind().dialect.name == "postgresql":
         statement = statement.with_for_update(skip_locked=True, of=calendars)
-    rows = session.execute(statement).all()
+    rows = _with_room(session.execute(statement).all(), per_connection, Counter(in_hand or {}))
     if rows:
         taken = update(calendars).where(calendars.c.id.in_([r.id for r in rows]))
         session.execute(taken.values(lease_owner=owner, lease_until=lease_until))
-    return [_due(row) for row in rows]
+    return [_due(row, lease_until) for row in rows]
+
+
+def _with_room(rows: Sequence[Any], per_connection: int, in_hand: Counter[int]) -> list[Any]:
+    taken = []
+    for row in rows:
+        if in_hand[row.connection_id] < per_connection:
+            in_hand[row.connection_id] += 1
+            taken.append(row)
+    return taken
 
 
 def make_due(session: Session, now: datetime, connection_id: int | None = None) -> None:
@@ -88,6 +110,13 @@ def make_due(session: Session, now: datetime, connection_id: int | None = None) 
     if connection_id is not None:
         statement = statement.where(calendars.c.connection_id == connection_id)
     session.execute(statement.values(sync_at=now))
+
+
+def make_due_after_write(session: Session, calendar_ids: Sequence[int], now: datetime) -> None:
+    """Let selected calendars that were written to be read next: what is known of them is no longer all."""
+    for chunk in chunks(calendar_ids, 500):
+        written = update(calendars).where(calendars.c.id.in_(chunk), calendars.c.selected, calendars.c.sync_at > now)
+        session.execute(written.values(sync_at=now))
 
 
 def _due_statement() -> Any:
@@ -104,7 +133,7 @@ def _due_statement() -> Any:
     )
 
 
-def _due(row: Any) -> DueCalendar:
+def _due(row: Any, lease_until: datetime) -> DueCalendar:
     emails = {row.email.casefold(), row.account.casefold()}
     return DueCalendar(
         id=row.id,
@@ -121,6 +150,7 @@ def _due(row: Any) -> DueCalendar:
         coverage=Window(row.coverage_start, row.coverage_end) if row.coverage_start else None,
         audited_at=row.audited_at,
         failures=row.failures,
+        lease_until=lease_until,
     )
 
 
@@ -178,9 +208,10 @@ def forget_other_generations(session: Session, calendar_id: int, generation: int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """How a read of a calendar ended well."""
+    """How a read of a calendar ended well; `lease_until` is the claim's it was read under."""
 
     calendar_id: int
+    lease_until: datetime
     generation: int
     cursor: str | None
     coverage: Window
@@ -190,23 +221,34 @@ class Read:
 
 
 def finish_read(session: Session, read: Read) -> None:
-    """Make a read the current knowledge of its calendar, and free its lease."""
+    """Make a read the current knowledge of its calendar, and free its lease.
+
+    Raises:
+        LeaseLostError: another reader has taken it over; the transaction must not be committed.
+    """
     unread = (
         select(func.count())
         .select_from(items)
         .where(items.c.calendar_id == read.calendar_id, items.c.generation == read.generation, items.c.problem != "")
     )
-    session.execute(
-        update(calendars)
-        .where(calendars.c.id == read.calendar_id)
-        .values(**_read_values(read), unread_items=unread.scalar_subquery())
-    )
+    values = {**_read_values(read), "unread_items": unread.scalar_subquery()}
+    if not session.execute(_held(read.calendar_id, read.lease_until).values(**values)).rowcount:  # type: ignore[attr-defined]
+        raise LeaseLostError
 
 
 def finish_unchanged(session: Session, reads: Sequence[Read]) -> None:
     """As `finish_read`, for reads that brought nothing."""
     for read in reads:
-        session.execute(update(calendars).where(calendars.c.id == read.calendar_id).values(**_read_values(read)))
+        session.execute(_held(read.calendar_id, read.lease_until).values(**_read_values(read)))
+
+
+def _held(calendar_id: int, lease_until: datetime) -> Any:
+    """An update of a calendar as long as it is held under the claim that ends at `lease_until`."""
+    return update(calendars).where(
+        calendars.c.id == calendar_id,
+        calendars.c.lease_owner == this_owner(),
+        calendars.c.lease_until == lease_until,
+    )
 
 
 def _read_values(read: Read) -> dict[str, Any]:
@@ -229,13 +271,11 @@ def _read_values(read: Read) -> dict[str, Any]:
 
 
 def fail_read(
-    session: Session, calendar_id: int, now: datetime, sync_at: datetime, *, code: str, error: str, remedy: str
+    session: Session, calendar: DueCalendar, now: datetime, sync_at: datetime, *, code: str, error: str, remedy: str
 ) -> None:
     """Write down that a calendar could not be read; what was known of it stays, with its age."""
     session.execute(
-        update(calendars)
-        .where(calendars.c.id == calendar_id)
-        .values(
+        _held(calendar.id, calendar.lease_until).values(
             sync_at=sync_at,
             lease_owner=None,
             lease_until=None,
@@ -261,23 +301,23 @@ def release_dead(session: Session, now: datetime) -> int:
 def times(session: Session, generations: Mapping[int, int], window: Window) -> dict[int, list[BusyTime]]:
     """Busy times overlapping `window` of each calendar of calendar id -> generation."""
     found: dict[int, list[BusyTime]] = {calendar_id: [] for calendar_id in generations}
-    columns = (busy_times.c.calendar_id, busy_times.c.starts, busy_times.c.ends, busy_times.c.kind, busy_times.c.uid)
-    starts, ends = int(window.start.timestamp()), -int(-window.end.timestamp() // 1)
+    span = {"b_starts": int(window.start.timestamp()), "b_ends": -int(-window.end.timestamp() // 1)}
+    moment = datetime.fromtimestamp
     for calendar_id, generation in generations.items():
-        statement = select(*columns).where(
-            busy_times.c.calendar_id == calendar_id,
-            busy_times.c.generation == generation,
-            busy_times.c.ends > starts,
-            busy_times.c.starts < ends,
-        )
-        append = found[calendar_id].append
-        for _, start, end, kind, uid in session.connection().execute(statement):
-            append(BusyTime(_moment(start), _moment(end), KINDS[kind], uid))
+        rows = session.connection().execute(IN_WINDOW, {"b_calendar": calendar_id, "b_generation": generation, **span})
+        found[calendar_id] = [
+            BusyTime(moment(start, UTC), moment(end, UTC), KINDS[kind], uid) for start, end, kind, uid in rows.all()
+        ]
     return found
 
 
-def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+IN_WINDOW = select(busy_times.c.starts, busy_times.c.ends, busy_times.c.kind, busy_times.c.uid).where(
+    busy_times.c.calendar_id == bindparam("b_calendar"),
+    busy_times.c.generation == bindparam("b_generation"),
+    busy_times.c.ends > bindparam("b_starts"),
+    busy_times.c.starts < bindparam("b_ends"),
+)
+"""Built once: building it costs more than running it."""
 
 
 def forget_past(session: Session, before: datetime) -> int:

@@ -13,6 +13,7 @@ from syncd.errors import InputError
 from syncd.model.calendar import RemoteCalendar
 from syncd.model.connection import ConnectionState
 from syncd.model.reference import Place
+from syncd.rules.connection import MOVES, ConnectionEvent
 from syncd.rules.destinations import Choices, KnownCalendar
 
 from .tables import Calendar, Connection, Destination, User
@@ -77,13 +78,24 @@ def listed_connections(session: Session, *, user_id: int | None = None, app: str
     return list(session.execute(statement).scalars())
 
 
-def set_connection_state(
-    session: Session, connection_id: int, state: ConnectionState, now: datetime, *, reason: str = "", remedy: str = ""
+def move_connection(
+    session: Session,
+    connection_id: int,
+    event: ConnectionEvent,
+    now: datetime,
+    *,
+    reason: str = "",
+    remedy: str = "",
+    unchanged_since: datetime | None = None,
 ) -> bool:
-    """Move a connection to `state`; whether that was news. A late failure does not make a paused one invalid."""
-    statement = update(connections).where(connections.c.id == connection_id, connections.c.state != state)
-    if state is ConnectionState.INVALID:
-        statement = statement.where(connections.c.state == ConnectionState.ACTIVE)
+    """Move a connection to the state that follows `event` (`rules.connection.MOVES`); whether that was news.
+
+    With `unchanged_since`, a connection that was changed later stays as it is.
+    """
+    sources, state = MOVES[event]
+    statement = update(connections).where(connections.c.id == connection_id, connections.c.state.in_(sorted(sources)))
+    if unchanged_since is not None:
+        statement = statement.where(connections.c.updated_at <= unchanged_since)
     values = {
         "state": state,
         "reason": reason,

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlmodel import Session
 
+from syncd.errors import InputError
+
 from .chunks import chunks
+from .database import conflict_insert
 from .tables import Delivery
 
 deliveries = Delivery.__table__  # type: ignore[attr-defined]
+
+NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""The escape of NUL in JSON; after an odd number of backslashes it is a backslash and some text."""
 
 
 class DeliveryState(StrEnum):
@@ -32,31 +38,39 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A delivery on its way in: the decoded JSON body and where it came from."""
+    """A delivery on its way in: where it came from, and its body, decoded or (`raw`) as it was sent.
+
+    One that cannot be used comes as QUARANTINED, with the reason.
+    """
 
     source: str
-    body: Any
+    body: Any = None
+    raw: str = ""
+    state: DeliveryState = DeliveryState.NEW
+    reason: str = ""
 
     @property
     def text(self) -> str:
-        """The body as canonical JSON: the same content has the same text."""
-        return json.dumps(self.body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        """The text that is kept. A decoded body becomes canonical JSON: the same content has the same text. What no
+        database holds is taken out: NUL, and halves of surrogate pairs.
+        """
+        text = self.raw or json.dumps(self.body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return NUL.sub(r"\1", text).encode("utf-8", "replace").decode("utf-8")
 
 
 def digest(text: str) -> str:
     """What tells a repeated delivery: SHA-256 of its canonical text. The senders give no delivery id."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def put(session: Session, arrivals: Sequence[Arrival], now: datetime) -> int:
     """Store deliveries; returns how many are new. A repeated one is counted on the row it repeats."""
     if not arrivals:
         return 0
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     rows = [_row(arrival, now) for arrival in arrivals]
     digests = {row["digest"] for row in rows}
     known = sum(session.scalar(_known(chunk)) or 0 for chunk in chunks(list(digests), 500))
-    statement = insert(deliveries).on_conflict_do_update(
+    statement = conflict_insert(session, deliveries).on_conflict_do_update(
         index_elements=["digest"], set_={"repeats": deliveries.c.repeats + 1}
     )
     session.connection().execute(statement, rows)
@@ -68,17 +82,17 @@ def _known(digests: Sequence[str]) -> Any:
 
 
 def _row(arrival: Arrival, now: datetime) -> dict[str, Any]:
-    text = arrival.text.replace("\\u0000", "")
+    text = arrival.text
     return {
         "source": arrival.source,
         "digest": digest(text),
         "body": text,
         "received_at": now,
         "repeats": 0,
-        "state": DeliveryState.NEW,
+        "state": arrival.state,
         "trigger": "",
         "uid": "",
-        "reason": "",
+        "reason": arrival.reason,
     }
 
 
@@ -93,6 +107,9 @@ def take(session: Session, states: Sequence[DeliveryState], limit: int, after: i
     return list(session.execute(statement))
 
 
+MARK = update(deliveries).where(deliveries.c.id == bindparam("b_id"))
+
+
 def mark(
     session: Session,
     delivery_id: int,
@@ -105,7 +122,25 @@ def mark(
 ) -> None:
     """Write down what became of a delivery."""
     values = {"state": state, "trigger": trigger, "uid": uid, "reason": reason, "taken_at": now}
-    session.execute(update(deliveries).where(deliveries.c.id == delivery_id).values(**values))
+    session.connection().execute(MARK, {"b_id": delivery_id, **values})
+
+
+def get(session: Session, delivery_id: int) -> Delivery:
+    """The delivery.
+
+    Raises:
+        InputError: no such delivery.
+    """
+    found = session.get(Delivery, delivery_id)
+    if found is None:
+        raise InputError(f"No delivery {delivery_id}.", code="not_found", remedy="See: syncd inbox list --state all")
+    return found
+
+
+def listed(session: Session, states: Sequence[str], limit: int) -> list[Delivery]:
+    """The newest deliveries in `states`, oldest of them first."""
+    statement = select(Delivery).where(deliveries.c.state.in_(states)).order_by(deliveries.c.id.desc()).limit(limit)
+    return list(reversed(list(session.execute(statement).scalars())))
 
 
 def reason(session: Session, delivery_id: int) -> str:

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
 from syncd.model.result import SyncResult
 
+from .database import conflict_insert
 from .tables import JobRun, LoggedResult
 
 log = LoggedResult.__table__  # type: ignore[attr-defined]
 runs = JobRun.__table__  # type: ignore[attr-defined]
 
+FIELDS = tuple(field.name for field in fields(SyncResult))
+APPEND = insert(log)
+
 
 def append(session: Session, results: Sequence[SyncResult]) -> None:
     """Write results to the sync log."""
     if results:
-        session.connection().execute(insert(log), [_row(result) for result in results])
+        session.connection().execute(APPEND, [_row(result) for result in results])
 
 
 def _row(result: SyncResult) -> dict[str, Any]:
-    return {**asdict(result), "dropped": ",".join(result.dropped)}
+    row = {name: getattr(result, name) for name in FIELDS}
+    return {**row, "dropped": ",".join(result.dropped)}
 
 
 def listed(
@@ -63,7 +67,6 @@ def job_ran(
     session: Session, job: str, started_at: datetime, finished_at: datetime, seconds: float, outcome: str, detail: str
 ) -> None:
     """Write down how a job's last run went."""
-    insert_ = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     last = {
         "started_at": started_at,
         "finished_at": finished_at,
@@ -71,7 +74,7 @@ def job_ran(
         "outcome": outcome,
         "detail": detail,
     }
-    statement = insert_(runs).values(job=job, runs=1, **last)
+    statement = conflict_insert(session, runs).values(job=job, runs=1, **last)
     session.execute(statement.on_conflict_do_update(index_elements=["job"], set_={**last, "runs": runs.c.runs + 1}))
 
 

@@ -1,13 +1,17 @@
-"""References: what is wanted where, what is there, and whose turn it is."""
+"""References: what is wanted where, what is there, and whose turn it is.
+
+Statements that run for every booking are built once: building one costs several times what running it does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, delete, func, insert, null, or_, select, update
+from sqlalchemy import bindparam, case, delete, func, insert, null, or_, select, tuple_, update
 from sqlmodel import Session
 
 from syncd.model.calendar import Event, Receipt
@@ -16,16 +20,24 @@ from syncd.model.reference import Place, Reference, ReferenceState
 
 from .codec import dump_event, dump_receipt, load_event, load_receipt
 from .owner import is_gone
-from .tables import Connection, StoredReference
+from .tables import Connection, StoredReference, UtcTime
 
 references = StoredReference.__table__  # type: ignore[attr-defined]
 connections = Connection.__table__  # type: ignore[attr-defined]
 
 
+OF_SUBJECTS = (
+    select(references)
+    .where(references.c.subject.in_(bindparam("b_subjects", expanding=True)))
+    .order_by(references.c.id)
+)
+MAKE = insert(references)
+
+
 def of_subjects(session: Session, subjects: Iterable[str]) -> list[Reference]:
     """Every reference of the subjects, REMOVED ones included: their keys and UIDs live on."""
-    statement = select(references).where(references.c.subject.in_(list(subjects))).order_by(references.c.id)
-    return [_reference(row) for row in session.execute(statement)]
+    found = session.connection().execute(OF_SUBJECTS, {"b_subjects": list(subjects)})
+    return [_reference(row) for row in found]
 
 
 def make(session: Session, subject: str, place: Place, key: str, desired: Event, now: datetime) -> None:
@@ -49,7 +61,7 @@ def make(session: Session, subject: str, place: Place, key: str, desired: Event,
         "created_at": now,
         "updated_at": now,
     }
-    session.execute(insert(references).values(**row))
+    session.connection().execute(MAKE, row)
 
 
 EVENT_GONE = "event_gone"
@@ -82,6 +94,11 @@ def move(session: Session, reference_id: int, subject: str, now: datetime) -> No
     session.execute(update(references).where(references.c.id == reference_id).values(subject=subject, updated_at=now))
 
 
+def forget(session: Session, reference_id: int) -> None:
+    """Forget a reference whose event another reference holds."""
+    session.execute(delete(references).where(references.c.id == reference_id))
+
+
 def discard(session: Session, reference_id: int) -> None:
     """Forget a reference that was never tried at the provider."""
     session.execute(delete(references).where(references.c.id == reference_id, references.c.attempted.is_(False)))
@@ -108,58 +125,93 @@ def claim(session: Session, due: Due, owner: str, lease_until: datetime) -> list
     A reference comes back by itself when its lease runs out or its holder is found dead (`release_dead`). Those
     returned are as they were before: `attempted` says whether an earlier attempt may have happened.
     """
-    rows = session.execute(_claimable(session, due)).all()
-    if not rows:
+    ids = _chosen(session, due)
+    if not ids:
         return []
-    ids = [row.id for row in rows]
-    session.execute(
-        update(references)
-        .where(references.c.id.in_(ids))
-        .values(lease_owner=owner, lease_until=lease_until, attempted=True)
-    )
-    return [_reference(row) for row in rows]
+    connection = session.connection()
+    rows = connection.execute(CHOSEN, {"b_ids": ids, "b_now": due.now}).all()
+    lease = {"b_ids": [row.id for row in rows], "b_owner": owner, "b_until": lease_until}
+    if rows:
+        connection.execute(LEASE, lease)
+    return [_reference(row, lease_until) for row in rows]
 
 
-def _claimable(session: Session, due: Due) -> Any:
-    turn = func.row_number().over(
-        partition_by=references.c.connection_id, order_by=(references.c.due_at, references.c.id)
-    )
-    waiting = (
-        select(references.c.id, references.c.connection_id, references.c.app, references.c.due_at, turn.label("turn"))
+def _chosen(session: Session, due: Due) -> list[int]:
+    """Ids of the oldest references due, page by page, leaving a connection out once it has as many as it may."""
+    connection, statement = session.connection(), _waiting(due.connection_id is not None, bool(due.subjects))
+    values: dict[str, Any] = {"b_now": due.now, "b_connection": due.connection_id, "b_subjects": list(due.subjects)}
+    room: dict[int, int] = {}
+    chosen: list[int] = []
+    after = (BEFORE_ALL, 0)
+    while len(chosen) < due.limit:
+        full = [each for each, left in room.items() if left <= 0]
+        values |= {"b_full": full, "b_due": after[0], "b_id": after[1], "b_limit": due.limit}
+        page = connection.execute(statement, values).all()
+        for row in page:
+            left = room.setdefault(row.connection_id, _allowed(due, row.connection_id, row.app))
+            if left > 0 and len(chosen) < due.limit:
+                chosen.append(row.id)
+            room[row.connection_id] = left - 1
+        if len(page) < due.limit:
+            break
+        after = (page[-1].due_at, page[-1].id)
+    return chosen
+
+
+def _allowed(due: Due, connection_id: int, app: str) -> int:
+    return due.per_app.get(app, due.per_connection) - due.in_hand.get(connection_id, 0)
+
+
+BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _is_free(now: Any) -> Any:
+    return or_(references.c.lease_until.is_(None), references.c.lease_until < now)
+
+
+@cache
+def _waiting(one_connection: bool, some_subjects: bool) -> Any:
+    """The next page of references due, of connections that are not full. Its order is that of an index."""
+    key = tuple_(references.c.due_at, references.c.id)
+    now = bindparam("b_now", type_=UtcTime)
+    statement = (
+        select(references.c.id, references.c.connection_id, references.c.app, references.c.due_at)
         .join(connections, connections.c.id == references.c.connection_id)
-        .where(_is_due(due))
-        .subquery()
+        .where(
+            references.c.state == ReferenceState.PENDING,
+            references.c.due_at <= now,
+            key > tuple_(bindparam("b_due", type_=UtcTime), bindparam("b_id")),
+            references.c.connection_id.not_in(bindparam("b_full", expanding=True)),
+            _is_free(now),
+            connections.c.state == ConnectionState.ACTIVE,
+        )
+        .order_by(references.c.due_at, references.c.id)
+        .limit(bindparam("b_limit"))
     )
-    allowed: Any = due.per_connection
-    if due.per_app:
-        allowed = case(due.per_app, value=waiting.c.app, else_=due.per_connection)
-    if due.in_hand:
-        allowed = allowed - case(due.in_hand, value=waiting.c.connection_id, else_=0)
-    chosen = (
-        select(waiting.c.id).where(waiting.c.turn <= allowed).order_by(waiting.c.due_at, waiting.c.id).limit(due.limit)
-    )
-    statement = select(references).where(references.c.id.in_(chosen)).order_by(references.c.due_at, references.c.id)
-    if session.get_bind().dialect.name == "postgresql":
-        statement = statement.where(_is_free(due.now)).with_for_update(skip_locked=True)
+    if one_connection:
+        statement = statement.where(references.c.connection_id == bindparam("b_connection"))
+    if some_subjects:
+        statement = statement.where(references.c.subject.in_(bindparam("b_subjects", expanding=True)))
     return statement
 
 
-def _is_due(due: Due) -> Any:
-    conditions = [
+CHOSEN = (
+    select(references)
+    .where(
+        references.c.id.in_(bindparam("b_ids", expanding=True)),
         references.c.state == ReferenceState.PENDING,
-        references.c.due_at <= due.now,
-        _is_free(due.now),
-        connections.c.state == ConnectionState.ACTIVE,
-    ]
-    if due.connection_id is not None:
-        conditions.append(references.c.connection_id == due.connection_id)
-    if due.subjects:
-        conditions.append(references.c.subject.in_(due.subjects))
-    return and_(*conditions)
+        _is_free(bindparam("b_now", type_=UtcTime)),
+    )
+    .order_by(references.c.due_at, references.c.id)
+    .with_for_update(skip_locked=True)
+)
+"""Locks on PostgreSQL, where another claim may have come first; SQLite has one writer, and no such clause."""
 
-
-def _is_free(now: datetime) -> Any:
-    return or_(references.c.lease_until.is_(None), references.c.lease_until < now)
+LEASE = (
+    update(references)
+    .where(references.c.id.in_(bindparam("b_ids", expanding=True)))
+    .values(lease_owner=bindparam("b_owner"), lease_until=bindparam("b_until"), attempted=True)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +222,7 @@ class Finished:
     """
 
     id: int
+    lease_until: datetime | None
     version: int
     state: ReferenceState
     receipt: Receipt | None
@@ -189,34 +242,44 @@ def finish(session: Session, finished: Sequence[Finished], owner: str, now: date
     When something newer is wanted meanwhile the reference stays PENDING, due now. A lease that was taken over changes
     nothing: its new holder finds out what is there.
     """
-    statement = (
-        update(references)
-        .where(references.c.id == bindparam("b_id"), references.c.lease_owner == owner)
-        .values(
-            state=case((references.c.desired_version == bindparam("b_version"), bindparam("b_state")), else_="pending"),
-            due_at=case((references.c.desired_version == bindparam("b_version"), bindparam("b_due")), else_=now),
-            applied_version=case((bindparam("b_applied"), bindparam("b_version")), else_=references.c.applied_version),
-            applied_at=case((bindparam("b_applied"), now), else_=references.c.applied_at),
-            receipt=bindparam("b_receipt"),
-            attempted=bindparam("b_attempted"),
-            attempts=bindparam("b_attempts"),
-            first_failed_at=bindparam("b_first"),
-            error_code=bindparam("b_code"),
-            error=bindparam("b_error"),
-            remedy=bindparam("b_remedy"),
-            lease_owner=None,
-            lease_until=None,
-            updated_at=now,
-        )
-    )
     if not finished:
         return 0
-    return session.connection().execute(statement, [_finish_row(f) for f in finished]).rowcount
+    rows = [{**_finish_row(f), "b_owner": owner, "b_now": now} for f in finished]
+    return session.connection().execute(FINISH, rows).rowcount
+
+
+_STILL_WANTED = references.c.desired_version == bindparam("b_version")
+_NOW = bindparam("b_now", type_=UtcTime)
+FINISH = (
+    update(references)
+    .where(
+        references.c.id == bindparam("b_id"),
+        references.c.lease_owner == bindparam("b_owner"),
+        references.c.lease_until == bindparam("b_lease", type_=UtcTime),
+    )
+    .values(
+        state=case((_STILL_WANTED, bindparam("b_state")), else_="pending"),
+        due_at=case((_STILL_WANTED, bindparam("b_due", type_=UtcTime)), else_=_NOW),
+        applied_version=case((bindparam("b_applied"), bindparam("b_version")), else_=references.c.applied_version),
+        applied_at=case((bindparam("b_applied"), _NOW), else_=references.c.applied_at),
+        receipt=bindparam("b_receipt"),
+        attempted=bindparam("b_attempted"),
+        attempts=case((_STILL_WANTED, bindparam("b_attempts")), else_=0),
+        first_failed_at=case((_STILL_WANTED, bindparam("b_first", type_=UtcTime)), else_=None),
+        error_code=case((_STILL_WANTED, bindparam("b_code")), else_=""),
+        error=case((_STILL_WANTED, bindparam("b_error")), else_=""),
+        remedy=case((_STILL_WANTED, bindparam("b_remedy")), else_=""),
+        lease_owner=None,
+        lease_until=None,
+        updated_at=_NOW,
+    )
+)
 
 
 def _finish_row(finished: Finished) -> dict[str, Any]:
     return {
         "b_id": finished.id,
+        "b_lease": finished.lease_until,
         "b_version": finished.version,
         "b_state": str(finished.state),
         "b_due": finished.due_at,
@@ -304,7 +367,7 @@ def event_uids(session: Session, subjects: Sequence[str]) -> frozenset[str]:
     return frozenset(uid for (uid,) in session.execute(statement) if uid)
 
 
-def _reference(row: Any) -> Reference:
+def _reference(row: Any, lease_until: datetime | None = None) -> Reference:
     place = Place(
         connection_id=row.connection_id, calendar_id=row.calendar_id, external_id=row.external_id, app=row.app
     )
@@ -317,8 +380,10 @@ def _reference(row: Any) -> Reference:
         desired_version=row.desired_version,
         applied_version=row.applied_version,
         receipt=load_receipt(row.receipt),
+        event_uid=row.event_uid,
         attempted=row.attempted,
         state=ReferenceState(row.state),
         attempts=row.attempts,
         first_failed_at=row.first_failed_at,
+        lease_until=lease_until,
     )

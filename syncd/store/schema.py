@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from syncd.errors import StoreError
 
-from .database import Database
+from . import work
+from .database import WRITE, Database
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration. Kept here so that a start need not import Alembic to learn that nothing is to be done."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -23,7 +26,7 @@ ADVISORY_LOCK = 0x73796E6364
 
 def version(database: Database) -> str | None:
     """The database's version, None when it has no tables of ours."""
-    with database.engine.connect() as connection:
+    with database.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -36,22 +39,57 @@ def upgrade(database: Database, to: str = "head") -> tuple[str | None, str | Non
         StoreError: the database was made by a newer syncd.
     """
     before = version(database)
-    if before == HEAD and to in ("head", HEAD):
+    to_head = to in ("head", HEAD)
+    if before == HEAD and to_head and _has_queue(database):
         return before, before
     _refuse_newer(before)
     from alembic import command
 
     config = alembic_config()
-    with database.engine.connect() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
-            connection.commit()
+    with database.connect() as plain, _alone(plain):
+        connection = plain.execution_options(**{WRITE: True})
         config.attributes["connection"] = connection
         command.upgrade(config, to)
-        if connection.dialect.name == "postgresql":
-            connection.execute(text(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})"))
+        if to_head and not database.is_sqlite:
+            work.upgrade_queue(connection)
         connection.commit()
     return before, version(database)
+
+
+def _has_queue(database: Database) -> bool:
+    """Whether what hands work to other machines is up to date as well; SQLite has none."""
+    if database.is_sqlite:
+        return True
+    with database.connect() as connection:
+        return work.is_upgraded(connection)
+
+
+def is_ours(_thing: object, name: str | None, kind: str, *_: Any) -> bool:
+    """Whether Alembic compares something: what Procrastinate makes is left to it. An `include_object`."""
+    return not (kind == "table" and (name or "").startswith("procrastinate_"))
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Keep other upgraders out; on SQLite, keep foreign keys from emptying tables while a table is made anew."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_lock({ADVISORY_LOCK})"))
+        connection.commit()
+        try:
+            yield
+        finally:
+            connection.rollback()
+            connection.execute(text(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})"))
+            connection.commit()
+        return
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        raw.execute("PRAGMA foreign_keys=ON")
 
 
 def alembic_config() -> Config:

@@ -72,7 +72,12 @@ class User(SQLModel, table=True):
 
 
 class Connection(SQLModel, table=True):
-    """A user's consent at an app. `envelope` is the sealed credential; `state` a `ConnectionState`."""
+    """A user's consent at an app. `envelope` is the sealed credential; `state` a `ConnectionState`.
+
+    `token_owner` says who refreshes its access token: "platform", or "" for syncd itself. `refresh_owner` holds the
+    refresh until `refresh_until`. While refreshing fails, `refresh_code` says how and `refresh_retry_at` when it is
+    tried again; `refresh_lost_at`: an answer was lost, and none came since.
+    """
 
     __tablename__ = "connections"
     id: int | None = _id()
@@ -86,6 +91,16 @@ class Connection(SQLModel, table=True):
     settings: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     created_at: datetime = _time(nullable=False)
     updated_at: datetime = _time(nullable=False)
+    token_owner: str = _text(server_default="")
+    token_expires_at: datetime | None = _time(index=True)
+    refresh_owner: str | None = _text(nullable=True)
+    refresh_until: datetime | None = _time()
+    refreshed_at: datetime | None = _time()
+    refresh_failed_at: datetime | None = _time()
+    refresh_failures: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    refresh_retry_at: datetime | None = _time()
+    refresh_lost_at: datetime | None = _time()
+    refresh_code: str = _text(server_default="")
     probed_at: datetime | None = _time()
     listed_at: datetime | None = _time()
     broken_at: datetime | None = _time()
@@ -277,3 +292,59 @@ class JobRun(SQLModel, table=True):
     outcome: str = _text()
     detail: str = _text()
     runs: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
+
+
+class ApiKey(SQLModel, table=True):
+    """A key to the HTTP API, by its digest. `user_id` null: an administrator's."""
+
+    __tablename__ = "api_keys"
+    id: int | None = _id()
+    user_id: int | None = Field(
+        default=None, sa_column=Column(BigId, ForeignKey("users.id", ondelete="CASCADE"), nullable=True)
+    )
+    name: str = _text()
+    digest: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    scopes: str = _text()
+    created_at: datetime = _time(nullable=False)
+    last_used_at: datetime | None = _time()
+    revoked_at: datetime | None = _time()
+
+
+class AuditEvent(SQLModel, table=True):
+    """A security event. `source` is a keyed hash of the address, never the address."""
+
+    __tablename__ = "audit_events"
+    id: int | None = _id()
+    at: datetime = _time(nullable=False, index=True)
+    actor: str = _text()
+    action: str = _text()
+    result: str = _text()
+    source: str = _text()
+    target: str = _text()
+    detail: str = _text()
+
+
+class Nonce(SQLModel, table=True):
+    """A nonce of a signed request that was accepted; the same one again is a replay."""
+
+    __tablename__ = "nonces"
+    nonce: str = Field(sa_column=Column(Text, primary_key=True))
+    seen_at: datetime = _time(nullable=False, index=True)
+
+
+class Installation(SQLModel, table=True):
+    """Facts about this installation by name: what tells a clone, the key of address hashes."""
+
+    __tablename__ = "installation"
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    value: str = _text()
+
+
+class Lead(SQLModel, table=True):
+    """A role that one process has at a time: its holder, until when, and a term that grows with each new holder."""
+
+    __tablename__ = "leads"
+    role: str = Field(sa_column=Column(Text, primary_key=True))
+    owner: str = _text()
+    until: datetime = _time(nullable=False)
+    term: int = 0

@@ -120,6 +120,7 @@ def test_every_truncation_is_damage(length: int) -> None:
         (with_part(5, "AAAAA"), "ciphertext has a length"),
         (with_part(6, "AAAAAAAAAAAAAAAAAAAAAB"), "tag ends in stray bits"),
     ],
+    ids=lambda value: "-" if value.startswith("syncd:") else None,  # envelopes differ from process to process
 )
 def test_damage_is_described(envelope: str, words: str) -> None:
     error = failure(envelope)

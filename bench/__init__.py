@@ -1,0 +1,1 @@
+"""Speed as ratios: `python -m bench` runs every benchmark and prints one table."""
