@@ -48,7 +48,7 @@ TESTS_TYPED := --allow-untyped-defs --allow-incomplete-defs --allow-untyped-call
 types: $(VENV)/.test ## mypy, strict
 	MYPYPATH=$(VENV)/types $(BIN)/mypy -p syncd -p syncd_connectors
 	@set -e; for folder in tests/*/ bench; do \
-		MYPYPATH=$(VENV)/types:tests/ical:$$folder $(BIN)/mypy $(TESTS_TYPED) --no-error-summary $$folder; done
+		MYPYPATH=$(VENV)/types:tests:tests/ical:tests/connectors $(BIN)/mypy $(TESTS_TYPED) --no-error-summary $$folder; done
 	$(BIN)/mypy $(TESTS_TYPED) --no-error-summary tests/*.py
 
 .PHONY: imports

@@ -1,9 +1,9 @@
-"""Requests to a CalDAV server, through the HTTP client and authentication of the `caldav` package (`session`).
+"""Requests to a CalDAV server, through a `requests` session (`session`).
 
 What is ours around it: credentials only go where `origins` allows (redirects are followed by hand for that reason),
 every request passes the guard, answers are read lean, and a refusal becomes an error that says what to do next. The
-package's own `request` follows redirects to any host, logs bodies at debug level and builds a document tree for every
-answer.
+`caldav` package's own `request` follows redirects to any host, logs bodies at debug level and builds a document tree
+for every answer.
 """
 
 from __future__ import annotations

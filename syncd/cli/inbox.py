@@ -78,13 +78,13 @@ def _pretty(body: str) -> str:
 def retry(context: typer.Context, delivery: Ids, json: Json = False) -> int:
     """Take deliveries in again: after an upgrade that understands them, or a mended database."""
     from syncd.store import inbox
-    from syncd.store.inbox import DeliveryState
+    from syncd.store.inbox import DeliveryState, Mark
 
     with context_of(context).runtime() as runtime:
         with runtime.database.write() as session:
             for each in delivery:
                 inbox.get(session, each)
-                inbox.mark(session, each, DeliveryState.NEW, utc_now())
+                inbox.mark(session, [Mark(delivery_id=each, state=DeliveryState.NEW)], utc_now())
         report = runtime.intake.take_in()
     if json:
         print_json(report.deliveries)

@@ -37,6 +37,9 @@ NOT_SHARED = "Several processes cannot share a SQLite database."
 AGAIN_S = 2.0
 """How long after losing the database a worker tries again."""
 
+NEVER_S = 86_400.0
+"""Procrastinate looks for jobs that people abort. Nobody does: a job is no more than a hint."""
+
 Stopping = Callable[[], bool]
 
 
@@ -108,7 +111,7 @@ class Hands:
     def hand_back(self) -> None:
         """End the jobs in hand without having done them: others need not wait until this process counts as dead."""
         with self._runtime.database.write() as session:
-            work.end(session, self._in_hand)
+            work.end(session, tuple(self._in_hand))
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -131,6 +134,7 @@ class Hands:
                     delete_jobs="always",
                     install_signal_handlers=False,
                     fetch_job_polling_interval=work.POLL_S,
+                    abort_job_polling_interval=NEVER_S,
                     update_heartbeat_interval=work.HEARTBEAT_S,
                     stalled_worker_timeout=work.STALLED_AFTER_S,
                 )

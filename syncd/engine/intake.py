@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.exc import DataError
@@ -14,15 +15,16 @@ from sqlmodel import Session
 from syncd.errors import InputError
 from syncd.model.booking import Booking, BookingChange, BookingStatus
 from syncd.model.clock import Clock
+from syncd.model.reference import Reference
 from syncd.model.result import Operation, Outcome, SyncResult
 from syncd.rules.destinations import Choices, PlanProblem
 from syncd.rules.intake import merge, replaces
-from syncd.rules.plan import Plan, PlannedReference, key_for, plan, take_over
+from syncd.rules.plan import Plan, key_for, plan, take_over
 from syncd.settings import Settings
 from syncd.source.calcom import read_delivery
 from syncd.store import bookings, directory, inbox, references, work
 from syncd.store.database import Database
-from syncd.store.inbox import DeliveryState
+from syncd.store.inbox import DeliveryState, Mark
 from syncd.store.work import Task
 
 from .results import Results
@@ -47,6 +49,14 @@ class IntakeReport:
     def count(self, state: DeliveryState) -> None:
         """Count a delivery."""
         self.deliveries[state] = self.deliveries.get(state, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What became of a delivery, and the subjects it touched."""
+
+    mark: Mark
+    touched: Sequence[str] = ()
 
 
 class Intake:
@@ -86,13 +96,13 @@ class Intake:
         _lock(session)
         now, first = self._clock(), len(report.results)
         rows = inbox.take(session, states, BATCH, after)
-        subjects: dict[str, None] = {}
-        for row in rows:
-            state, touched = self._take(session, row.id, row.body, row.received_at, now)
-            report.count(state)
-            subjects.update(dict.fromkeys(touched))
-            if state is DeliveryState.QUARANTINED:
-                report.results.append(_quarantine_result(session, row.id, now))
+        taken = self._take_all(session, rows, now)
+        inbox.mark(session, [t.mark for t in taken], now)
+        for each in taken:
+            report.count(each.mark.state)
+            if each.mark.state is DeliveryState.QUARANTINED:
+                report.results.append(_quarantine_result(each.mark, now))
+        subjects = dict.fromkeys(subject for t in taken for subject in t.touched)
         self._plan_all(session, subjects, report, now)
         self._results.store(session, report.results[first:])
         return rows[-1].id if rows else 0
@@ -107,26 +117,34 @@ class Intake:
         self._results.publish(report.results)
         return report
 
-    def _take(
-        self, session: Session, delivery_id: int, body: str, received_at: datetime, now: datetime
-    ) -> tuple[DeliveryState, list[str]]:
-        """Take one delivery in; what became of it, and the subjects it touched."""
-        try:
-            change = read_delivery(json.loads(body), received_at)
-        except (InputError, ValueError, RecursionError) as error:
-            reason = str(error) if isinstance(error, InputError) else "It is not JSON."
-            inbox.mark(session, delivery_id, DeliveryState.QUARANTINED, now, reason=reason)
-            return DeliveryState.QUARANTINED, []
-        if change is None:
-            inbox.mark(session, delivery_id, DeliveryState.IGNORED, now, reason="Its trigger concerns nothing here.")
-            return DeliveryState.IGNORED, []
+    def _take_all(self, session: Session, rows: Sequence[Any], now: datetime) -> list[_Taken]:
+        """Take deliveries in under one savepoint; when one of them cannot be, each under its own."""
         try:
             with session.begin_nested():
-                state, reason, touched = self._merge(session, change, now)
+                return [self._take(session, row, now) for row in rows]
+        except DEFECTS:
+            return [self._take_alone(session, row, now) for row in rows]
+
+    def _take_alone(self, session: Session, row: Any, now: datetime) -> _Taken:
+        try:
+            with session.begin_nested():
+                return self._take(session, row, now)
         except DEFECTS as error:
-            state, reason, touched = DeliveryState.QUARANTINED, _defect(error).reason, []
-        inbox.mark(session, delivery_id, state, now, trigger=change.trigger, uid=change.uid, reason=reason)
-        return state, touched
+            return _Taken(Mark(delivery_id=row.id, state=DeliveryState.QUARANTINED, reason=_defect(error).reason))
+
+    def _take(self, session: Session, row: Any, now: datetime) -> _Taken:
+        """Take one delivery in."""
+        try:
+            change = read_delivery(json.loads(row.body), row.received_at)
+        except (InputError, ValueError, RecursionError) as error:
+            reason = str(error) if isinstance(error, InputError) else "It is not JSON."
+            return _Taken(Mark(delivery_id=row.id, state=DeliveryState.QUARANTINED, reason=reason))
+        if change is None:
+            reason = "Its trigger concerns nothing here."
+            return _Taken(Mark(delivery_id=row.id, state=DeliveryState.IGNORED, reason=reason))
+        state, reason, touched = self._merge(session, change, now)
+        told = Mark(delivery_id=row.id, state=state, trigger=change.trigger, uid=change.uid, reason=reason)
+        return _Taken(told, touched)
 
     def _merge(self, session: Session, change: BookingChange, now: datetime) -> tuple[DeliveryState, str, list[str]]:
         known = bookings.get(session, change.uid)
@@ -134,11 +152,13 @@ class Intake:
         if merged.booking is None:
             return (DeliveryState.WAITING if merged.waits else DeliveryState.TAKEN), merged.reason, []
         touched = [known.subject] if known else []
-        return DeliveryState.TAKEN, "", [*touched, *self._link(session, merged.booking, now)]
+        return DeliveryState.TAKEN, "", [*touched, *self._link(session, merged.booking, known, now)]
 
-    def _link(self, session: Session, booking: Booking, now: datetime) -> list[str]:
-        """Store a booking and what follows for those it replaces and is replaced by; the subjects touched."""
-        chain = _Chain(session, booking)
+    def _link(self, session: Session, booking: Booking, known: Booking | None, now: datetime) -> list[str]:
+        """Store a booking, `known` until now, and what follows for those it replaces and is replaced by; the subjects
+        touched.
+        """
+        chain = _Chain(session, booking, known)
         chain.settle()
         for each in chain.changed():
             bookings.save(session, each, now)
@@ -165,35 +185,42 @@ class Intake:
                 references.move(session, reference.id, heir.subject, now)
 
     def _plan_all(self, session: Session, subjects: Iterable[str], report: IntakeReport, now: datetime) -> None:
-        choices: Choices | None = None
+        kept = bookings.of_subjects(session, subjects)
+        if not kept:
+            return
+        choices = directory.choices(session, self._integrations())
+        existing: dict[str, list[Reference]] = {subject: [] for subject in kept}
+        for reference in references.of_subjects(session, kept):
+            existing[reference.subject].append(reference)
+        new: list[references.New] = []
         touched: set[int] = set()
-        for subject in subjects:
-            choices = choices or directory.choices(session, self._integrations())
-            found = bookings.of_subject(session, subject)
-            existing = references.of_subjects(session, [subject])
-            rules = self._settings.event_type(found[-1].event_type_id if found else None)
-            try:
-                made = plan(subject, found, choices, existing, write_requests=rules.write_requests)
-            except DEFECTS as error:
-                made = Plan(subject=subject, problem=_defect(error))
-            news = bookings.set_problem(session, subject, made.problem)
+        for subject, known in kept.items():
+            made = self._plan(subject, known.bookings, choices, existing[subject])
+            news = (made.problem is not None or known.problem) and bookings.set_problem(session, subject, made.problem)
             if made.problem and news:
                 report.results.append(_problem_result(made, now))
-            for planned in made.references:
-                _store_planned(session, subject, planned, now)
-                touched.add(planned.place.connection_id)
+            new += _changed(session, made, now)
+            touched.update(planned.place.connection_id for planned in made.references)
             if made.references or made.problem:
                 report.plans.append(made)
+        references.make(session, new, now)
         jobs = [work.Job(Task.WRITE_BOOKINGS, connection_id) for connection_id in touched]
         work.defer(session, jobs, now + self.head_start if self.head_start else None)
+
+    def _plan(self, subject: str, found: Sequence[Booking], choices: Choices, existing: Sequence[Reference]) -> Plan:
+        rules = self._settings.event_type(found[-1].event_type_id if found else None)
+        try:
+            return plan(subject, found, choices, existing, write_requests=rules.write_requests)
+        except DEFECTS as error:
+            return Plan(subject=subject, problem=_defect(error))
 
 
 class _Chain:
     """The bookings a telling concerns: itself, those it replaces and those that replace it."""
 
-    def __init__(self, session: Session, told: Booking) -> None:
+    def __init__(self, session: Session, told: Booking, known: Booking | None) -> None:
         self._session = session
-        self._stored: dict[str, Booking | None] = {told.uid: bookings.get(session, told.uid)}
+        self._stored: dict[str, Booking | None] = {told.uid: known}
         self.bookings: dict[str, Booking] = {told.uid: told}
         self._open = [told.uid]
 
@@ -245,12 +272,16 @@ def _heir(session: Session, booking: Booking) -> Booking | None:
     return heir if heir is not booking else None
 
 
-def _store_planned(session: Session, subject: str, planned: PlannedReference, now: datetime) -> None:
-    key = key_for(planned, subject)
-    if planned.reference is not None:
-        references.want(session, planned.reference, planned.desired, key, now)
-    elif planned.desired is not None:
-        references.make(session, subject, planned.place, key, planned.desired, now)
+def _changed(session: Session, made: Plan, now: datetime) -> list[references.New]:
+    """Change the references that are there; returns those to make."""
+    new = []
+    for planned in made.references:
+        key = key_for(planned, made.subject)
+        if planned.reference is not None:
+            references.want(session, planned.reference, planned.desired, key, now)
+        elif planned.desired is not None:
+            new.append(references.New(made.subject, planned.place, key, planned.desired))
+    return new
 
 
 def _defect(error: Exception) -> PlanProblem:
@@ -274,14 +305,14 @@ def _problem_result(made: Plan, now: datetime) -> SyncResult:
     )
 
 
-def _quarantine_result(session: Session, delivery_id: int, now: datetime) -> SyncResult:
+def _quarantine_result(mark: Mark, now: datetime) -> SyncResult:
     return SyncResult(
         at=now,
         operation=Operation.TAKE_IN,
         outcome=Outcome.FAILED,
         code="quarantined",
-        error=inbox.reason(session, delivery_id),
-        detail=f"delivery {delivery_id}",
+        error=mark.reason,
+        detail=f"delivery {mark.delivery_id}",
     )
 
 

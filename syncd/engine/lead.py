@@ -20,8 +20,8 @@ from syncd.store.database import Database
 from syncd.store.owner import this_owner
 
 ROLE = "scheduler"
-LEASE_S = 6.0
-RENEW_S = 2.0
+LEASE_S = 7.5
+RENEW_S = 2.5
 
 
 class Lead:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlmodel import Session
 from syncd.model.booking import Booking
 from syncd.rules.destinations import PlanProblem
 
+from .chunks import chunks
 from .codec import dump_booking, load_booking
 from .database import conflict_insert
 from .tables import StoredBooking
@@ -21,8 +23,10 @@ bookings = StoredBooking.__table__  # type: ignore[attr-defined]
 # Built once: every booking taken in runs these, and building one costs several times what running it does.
 NO_PROBLEM = {"problem_code": "", "problem": "", "remedy": ""}
 BY_UID = select(bookings.c.content).where(bookings.c.uid == bindparam("b_uid"))
-BY_SUBJECT = (
-    select(bookings.c.content).where(bookings.c.subject == bindparam("b_subject")).order_by(bookings.c.starts_at)
+BY_SUBJECTS = (
+    select(bookings.c.subject, bookings.c.content, bookings.c.problem_code)
+    .where(bookings.c.subject.in_(bindparam("b_subjects", expanding=True)))
+    .order_by(bookings.c.starts_at)
 )
 BY_PREVIOUS = (
     select(bookings.c.content).where(bookings.c.previous_uid == bindparam("b_uid")).order_by(bookings.c.revision)
@@ -40,10 +44,23 @@ def get(session: Session, uid: str) -> Booking | None:
     return load_booking(text) if text is not None else None
 
 
-def of_subject(session: Session, subject: str) -> list[Booking]:
-    """The bookings kept under one subject, oldest first."""
-    found = session.connection().execute(BY_SUBJECT, {"b_subject": subject})
-    return [load_booking(text) for (text,) in found]
+@dataclass(slots=True)
+class Subject:
+    """The bookings kept under one subject, oldest first; `problem`: whether it could not be planned."""
+
+    bookings: list[Booking] = field(default_factory=list)
+    problem: bool = False
+
+
+def of_subjects(session: Session, subjects: Iterable[str]) -> dict[str, Subject]:
+    """What is kept under each subject."""
+    found = {subject: Subject() for subject in subjects}
+    for chunk in chunks(list(found), 500):
+        for row in session.connection().execute(BY_SUBJECTS, {"b_subjects": chunk}):
+            kept = found[row.subject]
+            kept.bookings.append(load_booking(row.content))
+            kept.problem |= row.problem_code != ""
+    return found
 
 
 def successors(session: Session, uid: str) -> list[Booking]:

@@ -110,19 +110,24 @@ def take(session: Session, states: Sequence[DeliveryState], limit: int, after: i
 MARK = update(deliveries).where(deliveries.c.id == bindparam("b_id"))
 
 
-def mark(
-    session: Session,
-    delivery_id: int,
-    state: DeliveryState,
-    now: datetime,
-    *,
-    trigger: str = "",
-    uid: str = "",
-    reason: str = "",
-) -> None:
-    """Write down what became of a delivery."""
-    values = {"state": state, "trigger": trigger, "uid": uid, "reason": reason, "taken_at": now}
-    session.connection().execute(MARK, {"b_id": delivery_id, **values})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What became of a delivery."""
+
+    delivery_id: int
+    state: DeliveryState
+    trigger: str = ""
+    uid: str = ""
+    reason: str = ""
+
+
+def mark(session: Session, marks: Sequence[Mark], now: datetime) -> None:
+    """Write down what became of deliveries."""
+    rows = [
+        {"b_id": m.delivery_id, "state": m.state, "trigger": m.trigger, "uid": m.uid, "reason": m.reason} for m in marks
+    ]
+    if rows:
+        session.connection().execute(MARK, [{**row, "taken_at": now} for row in rows])
 
 
 def get(session: Session, delivery_id: int) -> Delivery:
@@ -141,11 +146,6 @@ def listed(session: Session, states: Sequence[str], limit: int) -> list[Delivery
     """The newest deliveries in `states`, oldest of them first."""
     statement = select(Delivery).where(deliveries.c.state.in_(states)).order_by(deliveries.c.id.desc()).limit(limit)
     return list(reversed(list(session.execute(statement).scalars())))
-
-
-def reason(session: Session, delivery_id: int) -> str:
-    """Why a delivery is where it is."""
-    return session.scalar(select(deliveries.c.reason).where(deliveries.c.id == delivery_id)) or ""
 
 
 def give_up(session: Session, before: datetime, now: datetime) -> int:

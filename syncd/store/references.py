@@ -18,6 +18,7 @@ from syncd.model.calendar import Event, Receipt
 from syncd.model.connection import ConnectionState
 from syncd.model.reference import Place, Reference, ReferenceState
 
+from .chunks import chunks
 from .codec import dump_event, dump_receipt, load_event, load_receipt
 from .owner import is_gone
 from .tables import Connection, StoredReference, UtcTime
@@ -36,24 +37,39 @@ MAKE = insert(references)
 
 def of_subjects(session: Session, subjects: Iterable[str]) -> list[Reference]:
     """Every reference of the subjects, REMOVED ones included: their keys and UIDs live on."""
-    found = session.connection().execute(OF_SUBJECTS, {"b_subjects": list(subjects)})
-    return [_reference(row) for row in found]
+    connection, found = session.connection(), chunks(list(subjects), 500)
+    return [_reference(row) for chunk in found for row in connection.execute(OF_SUBJECTS, {"b_subjects": chunk})]
 
 
-def make(session: Session, subject: str, place: Place, key: str, desired: Event, now: datetime) -> None:
-    """Add a reference for an event wanted in `place`."""
-    row = {
-        "subject": subject,
-        "connection_id": place.connection_id,
-        "calendar_id": place.calendar_id,
-        "external_id": place.external_id,
-        "app": place.app,
-        "key": key,
+@dataclass(frozen=True, slots=True)
+class New:
+    """A reference to make for an event wanted in `place`."""
+
+    subject: str
+    place: Place
+    key: str
+    desired: Event
+
+
+def make(session: Session, new: Sequence[New], now: datetime) -> None:
+    """Add references."""
+    if new:
+        session.connection().execute(MAKE, [_new_row(each, now) for each in new])
+
+
+def _new_row(new: New, now: datetime) -> dict[str, Any]:
+    return {
+        "subject": new.subject,
+        "connection_id": new.place.connection_id,
+        "calendar_id": new.place.calendar_id,
+        "external_id": new.place.external_id,
+        "app": new.place.app,
+        "key": new.key,
         "state": ReferenceState.PENDING,
-        "desired": dump_event(desired),
+        "desired": dump_event(new.desired),
         "desired_version": 1,
         "applied_version": 0,
-        "event_uid": desired.uid,
+        "event_uid": new.desired.uid,
         "attempted": False,
         "attempts": 0,
         "due_at": now,
@@ -61,7 +77,6 @@ def make(session: Session, subject: str, place: Place, key: str, desired: Event,
         "created_at": now,
         "updated_at": now,
     }
-    session.connection().execute(MAKE, row)
 
 
 EVENT_GONE = "event_gone"

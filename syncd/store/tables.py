@@ -228,7 +228,7 @@ class StoredReference(SQLModel, table=True):
     __tablename__ = "booking_references"
     __table_args__ = (
         UniqueConstraint("subject", "connection_id", "external_id"),
-        Index("ix_booking_references_due", "state", "due_at"),
+        Index("ix_booking_references_due", "state", "due_at", "id", "connection_id"),
     )
     id: int | None = _id()
     subject: str = _text()

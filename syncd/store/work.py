@@ -34,8 +34,8 @@ from .references import connections, references
 
 QUEUE = "syncd"
 SCHEMA = "procrastinate_schema"
-HEARTBEAT_S = 3.0
-STALLED_AFTER_S = 12.0
+HEARTBEAT_S = 5.0
+STALLED_AFTER_S = 20.0
 """A worker that has not been heard of for so long is taken for dead."""
 
 POLL_S = 2.0

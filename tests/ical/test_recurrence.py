@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import signal
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from dateutil.rrule import rrulestr
@@ -298,7 +299,7 @@ def test_recurring_ical_events_keeps_the_wall_clock_end_where_rfc_5545_keeps_the
         "DTEND;TZID=Europe/Berlin:20260328T060000",
         "RRULE:FREQ=DAILY;COUNT=2",
     )
-    span = {"start": "2026-03-28 12:00", "end": "2026-03-30"}
+    span: Any = {"start": "2026-03-28 12:00", "end": "2026-03-30"}
     assert reference(night, **span) == ["03-28 21:00/03-29 04:00"]
     assert times(night, **span) == ["03-28 21:00/03-29 05:00"]
 

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import icalendar
@@ -120,7 +121,7 @@ def test_an_embedded_zone_agrees_with_the_iana_zone_it_copies():
 
 
 def test_before_its_first_transition_a_zone_has_the_offset_it_came_from():
-    zone = embedded_zone(vtimezone("X", observance("DAYLIGHT", "20260329T020000", "+0100", "+0200")))
+    zone: tzinfo = embedded_zone(vtimezone("X", observance("DAYLIGHT", "20260329T020000", "+0100", "+0200")))
     assert WINTER.replace(tzinfo=zone).utcoffset() == timedelta(hours=1)
     assert zone.tzname(WINTER) is None
     assert zone.dst(WINTER) is None
@@ -205,7 +206,7 @@ def test_a_definition_without_end_or_name_is_not_used():
 
 
 def icalendar_zone(text: str):
-    zone = icalendar.Timezone.from_ical(text.replace("\n", "\r\n"))
+    zone: Any = icalendar.Timezone.from_ical(text.replace("\n", "\r\n"))
     return zone.to_tz(lookup_tzid=False)
 
 

@@ -48,8 +48,8 @@ def connected(database: Database, **arguments: Any) -> Place:
 
 def make_references(database: Database, place: Place, count: int, prefix: str = "s", due: datetime = NOW) -> None:
     with database.write() as session:
-        for number in range(count):
-            references.make(session, f"{prefix}{number}", place, f"key-{prefix}{number}", EVENT, due)
+        new = [references.New(f"{prefix}{n}", place, f"key-{prefix}{n}", EVENT) for n in range(count)]
+        references.make(session, new, due)
 
 
 def due(now: datetime = NOW, limit: int = 100, **arguments: Any) -> Due:

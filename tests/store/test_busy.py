@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+import pytest
+from sqlalchemy import func, select, update
+from sqlmodel import Session
 
 from syncd.model.busy import BusyKind, BusyTime
 from syncd.model.calendar import ItemChange, RemoteCalendar
 from syncd.model.time import Window
 from syncd.store import busy, directory
-from syncd.store.busy import DueCalendar, Read
+from syncd.store.busy import DueCalendar, LeaseLostError, Read
 from syncd.store.database import Database
 from syncd.store.owner import this_owner
 
@@ -32,6 +34,7 @@ def change(item: str, *hours: float, version: str = "v1", problem: str = "") -> 
 def read(calendar_id: int, generation: int, cursor: str | None = "c1", **changed: Any) -> Read:
     values = {
         "calendar_id": calendar_id,
+        "lease_until": LATER,
         "generation": generation,
         "cursor": cursor,
         "coverage": WINDOW,
@@ -51,11 +54,24 @@ def selected(database: Database, user_id: int = 1) -> int:
     return place.calendar_id
 
 
+def hold(session: Session, calendar_id: int) -> None:
+    """As after a claim by this process that ends LATER."""
+    held = update(busy.calendars).where(busy.calendars.c.id == calendar_id)
+    session.execute(held.values(lease_owner=this_owner(), lease_until=LATER))
+
+
 def store(database: Database, calendar_id: int, generation: int, *changes: ItemChange, removed: Any = ()) -> None:
     with database.write() as session:
+        hold(session, calendar_id)
         busy.apply_changes(session, calendar_id, generation, changes, removed)
         busy.finish_read(session, read(calendar_id, generation))
         busy.forget_other_generations(session, calendar_id, generation)
+
+
+def write_changes(database: Database, ended: Read, *changes: ItemChange) -> None:
+    with database.write() as session:
+        busy.apply_changes(session, ended.calendar_id, ended.generation, changes, ())
+        busy.finish_read(session, ended)
 
 
 def current(database: Database, calendar_id: int, window: Window = WINDOW) -> list[float]:
@@ -97,6 +113,7 @@ def test_readers_see_the_old_state_until_a_full_read_ends(database: Database) ->
             busy.apply_changes(session, calendar, 2, [page], ())
         assert current(database, calendar) == [1]
     with database.write() as session:
+        hold(session, calendar)
         busy.apply_changes(session, calendar, 2, [change("c", 7)], ())
         busy.finish_read(session, read(calendar, 2, "c2"))
         busy.forget_other_generations(session, calendar, 2)
@@ -122,6 +139,7 @@ def test_a_delta_and_its_cursor_are_one_transaction(database: Database) -> None:
     store(database, calendar, 1, change("a", 1), change("b", 2))
     try:
         with database.write() as session:
+            hold(session, calendar)
             busy.apply_changes(session, calendar, 1, [change("a", 9)], ["b"])
             busy.finish_read(session, read(calendar, 1, "c9"))
             raise ConnectionError
@@ -209,11 +227,41 @@ def test_leases_of_dead_readers_are_freed_and_of_living_ones_are_not(database: D
     assert len(claim(database)) == 1
 
 
+def test_a_read_that_was_taken_over_stores_nothing(database: Database) -> None:
+    calendar = selected(database)
+    store(database, calendar, 1, change("a", 1))
+    (due,) = claim(database, this_owner(), now=LATER)
+    (again,) = claim(database, this_owner(), now=LATER + timedelta(hours=1))
+    late = read(calendar, 1, "c9", lease_until=due.lease_until)
+    with pytest.raises(LeaseLostError):
+        write_changes(database, late, change("a", 9))
+    with database.write() as session:
+        busy.finish_unchanged(session, [late])
+        busy.fail_read(session, due, LATER, LATER, code="unavailable", error="Busy.", remedy="Wait.")
+    assert current(database, calendar) == [1]
+    with database.read() as session:
+        row = directory.get_calendar(session, calendar)
+    assert (row.cursor, row.failures, row.lease_until) == ("c1", 0, again.lease_until)
+
+
+def test_one_connection_has_only_so_many_calendars_read_at_once(database: Database) -> None:
+    first = selected(database)
+    with database.write() as session:
+        connection = directory.get_calendar(session, first).connection_id
+        listing = [RemoteCalendar(id=f"more{n}", name=f"more{n}") for n in range(5)]
+        for calendar in directory.store_listing(session, connection, listing, "block", NOW)[0]:
+            directory.select_calendar(session, calendar, True, NOW)
+    assert len(claim(database, per_connection=3, in_hand={connection: 1})) == 2
+    assert claim(database, per_connection=3, in_hand={connection: 3}) == []
+    assert len(claim(database, per_connection=3)) == 3
+
+
 def test_a_failed_read_leaves_what_was_known(database: Database) -> None:
     calendar = selected(database)
     store(database, calendar, 1, change("i", 1))
+    (due,) = claim(database, this_owner(), now=LATER)
     with database.write() as session:
-        busy.fail_read(session, calendar, LATER, LATER, code="unavailable", error="Busy.", remedy="Wait.")
+        busy.fail_read(session, due, LATER, LATER, code="unavailable", error="Busy.", remedy="Wait.")
     assert current(database, calendar) == [1]
     with database.read() as session:
         row = directory.get_calendar(session, calendar)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from syncd.store import inbox
 from syncd.store.database import Database
-from syncd.store.inbox import Arrival, DeliveryState, digest
+from syncd.store.inbox import Arrival, DeliveryState, Mark, digest
 
 from .rows import NOW
 
@@ -43,7 +43,7 @@ def test_the_same_content_is_the_same_delivery_however_it_is_written() -> None:
 def test_a_repeat_keeps_what_became_of_the_first(database: Database) -> None:
     put(database, {"a": 1})
     with database.write() as session:
-        inbox.mark(session, 1, DeliveryState.TAKEN, NOW)
+        inbox.mark(session, [Mark(delivery_id=1, state=DeliveryState.TAKEN)], NOW)
     put(database, {"a": 1})
     assert stored(database) == [(1, "taken", 1)]
 
@@ -65,8 +65,8 @@ def test_only_what_is_done_is_forgotten(database: Database) -> None:
     put(database, *[{"n": n} for n in range(5)])
     states = (DeliveryState.NEW, DeliveryState.TAKEN, DeliveryState.IGNORED, DeliveryState.WAITING)
     with database.write() as session:
-        for number, state in enumerate((*states, DeliveryState.QUARANTINED), start=1):
-            inbox.mark(session, number, state, NOW)
+        every = enumerate((*states, DeliveryState.QUARANTINED), start=1)
+        inbox.mark(session, [Mark(delivery_id=number, state=state) for number, state in every], NOW)
         assert inbox.forget(session, NOW) == 0
         assert inbox.forget(session, NOW + timedelta(seconds=1)) == 2
     assert [state for _, state, _ in stored(database)] == ["new", "waiting", "quarantined"]

@@ -27,6 +27,7 @@ PAST_LEASE = LATER + timedelta(seconds=1)
 def finish(database: Database, owner: str = "me", **changed: Any) -> int:
     values = {
         "id": 1,
+        "lease_until": LATER,
         "version": 1,
         "state": ReferenceState.SYNCED,
         "receipt": RECEIPT,
@@ -96,7 +97,7 @@ def test_a_finisher_whose_lease_was_taken_over_changes_nothing(one: Database) ->
     assert finish(one, "me") == 0
     row = reference(one)
     assert (row.state, row.receipt, row.lease_owner) == ("pending", None, "you")
-    assert finish(one, "you") == 1
+    assert finish(one, "you", lease_until=PAST_LEASE + timedelta(minutes=5)) == 1
     assert reference(one).state == "synced"
 
 
@@ -252,7 +253,7 @@ def test_a_place_has_one_reference_of_a_subject(one: Database) -> None:
     with one.read() as session:
         (known,) = references.of_subjects(session, ["s0"])
     with pytest.raises(IntegrityError), one.write() as session:
-        references.make(session, "s0", known.place, "key", EVENT, NOW)
+        references.make(session, [references.New("s0", known.place, "key", EVENT)], NOW)
 
 
 def test_released_references_are_free(database: Database) -> None:

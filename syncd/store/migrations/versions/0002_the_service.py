@@ -64,6 +64,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("digest"),
     )
+    op.drop_index("ix_booking_references_due", table_name="booking_references")
+    due = ["state", "due_at", "id", "connection_id"]
+    op.create_index("ix_booking_references_due", "booking_references", due, unique=False)
+
     with op.batch_alter_table("connections", schema=None) as batch_op:
         batch_op.add_column(sa.Column("token_owner", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("token_expires_at", UtcTime(), nullable=True))
