@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from given import POSTGRESQL, SQLITE, OpenRuntime, SettableClock
 from postgres_server import PostgresServer, postgres_server
 
 from syncd.connector.registry import Registry
@@ -22,27 +22,8 @@ from syncd.store.database import Database
 from syncd.testing.memory import MemoryProvider, memory_spec
 from syncd.vault import KeyRing, generate_key
 
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
 TEMPLATE = "syncd_template"
-NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-"""When tests begin: Friday, before the week the sample bookings are in."""
-
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
-
-
-class SettableClock:
-    """A `Clock` that stands still until it is moved."""
-
-    def __init__(self, now: datetime = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **span: float) -> datetime:
-        """Move it on by `timedelta(**span)`."""
-        self.now += timedelta(**span)
-        return self.now
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -141,9 +122,6 @@ def memory() -> MemoryProvider:
 @pytest.fixture
 def settings(database_url: str) -> Settings:
     return Settings(database_url=database_url, writes=Writes(threads=8))
-
-
-OpenRuntime = Callable[..., Runtime]
 
 
 @pytest.fixture

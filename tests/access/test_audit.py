@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cli.command_line import CommandLine
-from conftest import OpenRuntime, SettableClock
+from given import OpenRuntime, SettableClock
 
 from syncd.engine.audit import Action, Audit, AuditResult
 from syncd.engine.sweep import clean_up

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from conftest import NOON, SettableClock
 from fastapi import FastAPI
+from given import NOON, SettableClock
 from pydantic import BaseModel
 
 from syncd.api.errors import FAILURES, ApiError, Failure, Success, answer_errors

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import SettableClock
 from fastapi import FastAPI
+from given import SettableClock
 
 from syncd.api.access import Gate, admit
 from syncd.engine.audit import Action, Audit

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from conftest import SettableClock
+from given import SettableClock
 
 from syncd.errors import ParkError, ProviderError, ReconnectError, RetryError, WaitUntilError
 from syncd.source.platform import MAX_ANSWER_BYTES, PlatformAccess, PlatformClient, PlatformTokens

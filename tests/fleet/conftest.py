@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import POSTGRESQL
 from engine.world import MovableClock, World
+from given import POSTGRESQL
 
 from syncd.engine.runtime import Runtime
 from syncd.store.database import Database

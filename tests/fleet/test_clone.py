@@ -13,9 +13,9 @@ from typing import cast
 import pytest
 from cli.command_line import command, configured, finished
 from cli.people import envelope
-from conftest import POSTGRESQL, SQLITE, OpenRuntime
 from engine.deliveries import created
 from engine.world import ANNA, World
+from given import POSTGRESQL, SQLITE, OpenRuntime
 from postgres_server import PostgresServer
 from sqlalchemy import make_url
 

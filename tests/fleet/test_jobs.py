@@ -7,9 +7,9 @@ from contextlib import suppress
 from datetime import timedelta
 
 import pytest
-from conftest import OpenRuntime
 from engine.deliveries import created
 from engine.world import ANNA, BEN, World
+from given import OpenRuntime
 from sqlalchemy import text
 
 from syncd.engine.fleet import Hands, hand_out

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import SQLITE, OpenRuntime
+from given import SQLITE, OpenRuntime
 
 from syncd.engine.lead import LEASE_S, Lead
 from syncd.engine.runtime import Runtime

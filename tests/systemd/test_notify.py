@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import OpenRuntime
+from given import OpenRuntime
 from notify_socket import Listener, listening
 
 from syncd.engine.notify import Notifier, Watchdog, progress_bound, watchdog_period
