@@ -17,7 +17,7 @@ from rich.table import Table
 
 from syncd.model.clock import utc_now
 
-from . import busy_answers, feed, reads, reconcile, start_up, writes
+from . import busy_answers, feed, reads, reconcile, start_up, webhooks, writes
 from .figures import Figure
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -28,8 +28,9 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "busy": busy_answers.measure,
     "reconcile": reconcile.measure,
     "start-up": start_up.measure,
+    "webhooks": webhooks.measure,
 }
-PACKAGES = ("caldav", "sqlalchemy", "icalendar", "recurring-ical-events", "niquests")
+PACKAGES = ("caldav", "sqlalchemy", "icalendar", "recurring-ical-events", "requests", "starlette", "uvicorn")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

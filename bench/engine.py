@@ -31,7 +31,7 @@ def engine(*, registry: Registry | None = None, database_url: str = "") -> Itera
     with TemporaryDirectory(prefix="syncd-bench-") as folder:
         values = {
             "database_url": database_url or f"sqlite:///{folder}/syncd.db",
-            "apps": {CALDAV: {"concurrency": IN_FLIGHT}},
+            "apps": {} if registry else {CALDAV: {"concurrency": IN_FLIGHT}},
         }
         ring = parse_keys(generate_key("bench").line() + "\n", "bench")
         runtime = Runtime(Settings.model_validate(values), ring, registry=registry)

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from syncd.testing.dav import DavStub
+from syncd.testing.http_stub import Request
 
 ROOT = Path(__file__).resolve().parent.parent
 EVENT = (
@@ -58,6 +59,12 @@ class Server:
         """The objects of a calendar, by path."""
         return dict(self._ask("texts", calendar))
 
+    def put_times(self, calendar: str) -> dict[str, float]:
+        """When each event's PUT since the last `clear` came in, as `time.time`, by the booking its UID names."""
+        came, texts = self._ask("put_times"), self.texts(calendar)
+        uids = {path: text.partition("\nUID:")[2].partition("@")[0].strip() for path, text in texts.items()}
+        return {uids[path]: float(at) for path, at in came.items()}
+
     def first_request(self) -> float | None:
         """When the first request since the last `clear` came in, as `time.time`."""
         found = self._ask("first_request")
@@ -79,10 +86,14 @@ class _Commands:
     def __init__(self, stub: DavStub) -> None:
         self._stub = stub
         self._first: float | None = None
-        stub.faults.append(lambda request: self._note())
+        self._puts: dict[str, float] = {}
+        stub.faults.append(self._note)
 
-    def _note(self) -> None:
-        self._first = self._first or time.time()
+    def _note(self, request: Request) -> None:
+        now = time.time()
+        self._first = self._first or now
+        if request.method == "PUT":
+            self._puts.setdefault(request.path, now)
 
     def add_calendars(self, count: int, events: int) -> list[str]:
         urls = [self._stub.add_calendar(f"calendar-{n}") for n in range(count)]
@@ -102,6 +113,10 @@ class _Commands:
         self._stub.counts.clear()
         self._stub.seen.clear()
         self._first = None
+        self._puts.clear()
+
+    def put_times(self) -> dict[str, float]:
+        return self._puts
 
     def texts(self, calendar: str) -> dict[str, str]:
         return self._stub.texts(calendar)

@@ -32,7 +32,7 @@ MODULES = "import json, sys; from syncd.cli.app import run; run(sys.argv[1:]); p
 
 
 @contextmanager
-def configured(url: str, calendar: str) -> Iterator[Path]:
+def configured(url: str, calendar: str, *, destination: bool = False) -> Iterator[Path]:
     """The configuration file of a store with one connection and one selected calendar."""
     with TemporaryDirectory(prefix="syncd-bench-") as name:
         folder = Path(name)
@@ -45,7 +45,7 @@ def configured(url: str, calendar: str) -> Iterator[Path]:
         try:
             runtime.upgrade()
             connect(runtime, 1, {"url": url, **LOGIN})
-            choose(runtime, 1, [calendar])
+            choose(runtime, 1, [calendar], destination=destination)
         finally:
             runtime.close()
         yield config

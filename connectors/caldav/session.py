@@ -15,6 +15,7 @@ import requests
 from caldav.lib.auth import extract_auth_types
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth, HTTPDigestAuth
+from requests.utils import get_environ_proxies
 
 POOL = 32  # connections kept per host; more than any guard lets through at once
 
@@ -37,6 +38,7 @@ class Session:
         self._verify = _system_authorities() if verify is True else verify
         self._http = requests.Session()
         self._http.headers["User-Agent"] = "syncd"
+        self._http.trust_env = False  # it would take passwords from .netrc, and look for proxies at every request
         self._http.mount(f"{scheme}://", HTTPAdapter(pool_connections=4, pool_maxsize=POOL))
         if kind != "auto":
             self.authenticate(kind)
@@ -57,9 +59,10 @@ class Session:
             url,
             data=body or None,
             headers=headers,
-            auth=self.auth or _anonymous,
+            auth=self.auth,
             timeout=self.timeout,
             verify=self._verify,
+            proxies=_proxies("/".join(url.split("/", 3)[:3])),
             allow_redirects=False,
         )
 
@@ -85,14 +88,15 @@ class _Bearer:
 
 
 @cache
+def _proxies(origin: str) -> dict[str, str]:
+    """The proxies that the environment names for a server."""
+    return dict(get_environ_proxies(origin))
+
+
+@cache
 def _system_authorities() -> str | bool:
     """The system's certificate authorities; True, which is `certifi`'s, where it has none."""
     paths = ssl.get_default_verify_paths()
     if paths.cafile:
         return paths.cafile
     return paths.capath if paths.capath and any(os.scandir(paths.capath)) else True
-
-
-def _anonymous(request: Any) -> Any:
-    """Authentication that adds none. With None, the session would take a password from a .netrc file."""
-    return request

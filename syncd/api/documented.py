@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
@@ -15,7 +15,18 @@ from syncd.engine.runtime import Runtime
 from syncd.store.tables import User
 
 from .access import Caller, Gate, admit, authenticate
+from .described import describe
 from .errors import FAILURES, ApiError, Success, answer_errors, success
+
+
+class Documented(FastAPI):
+    """FastAPI, with the plain routes in the document too."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = describe(super().openapi())
+        return self.openapi_schema
 
 
 class Me(BaseModel):
@@ -39,7 +50,7 @@ class Standing(BaseModel):
 
 def documented(runtime: Runtime, gate: Gate) -> FastAPI:
     """The application."""
-    app = FastAPI(
+    app = Documented(
         title="syncd",
         version=__version__,
         description="Bookings into calendars and CRMs, busy times back.",

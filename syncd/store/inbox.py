@@ -55,7 +55,9 @@ class Arrival:
         database holds is taken out: NUL, and halves of surrogate pairs.
         """
         text = self.raw or json.dumps(self.body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return NUL.sub(r"\1", text).encode("utf-8", "replace").decode("utf-8")
+        if "\\u0000" in text:
+            text = NUL.sub(r"\1", text)
+        return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def digest(text: str) -> str:
@@ -70,11 +72,26 @@ def put(session: Session, arrivals: Sequence[Arrival], now: datetime) -> int:
     rows = [_row(arrival, now) for arrival in arrivals]
     digests = {row["digest"] for row in rows}
     known = sum(session.scalar(_known(chunk)) or 0 for chunk in chunks(list(digests), 500))
-    statement = conflict_insert(session, deliveries).on_conflict_do_update(
-        index_elements=["digest"], set_={"repeats": deliveries.c.repeats + 1}
-    )
-    session.connection().execute(statement, rows)
+    _store(session, rows)
     return len(digests) - known
+
+
+def store(session: Session, arrivals: Sequence[Arrival], now: datetime) -> None:
+    """As `put`, without asking which are new."""
+    if arrivals:
+        _store(session, [_row(arrival, now) for arrival in arrivals])
+
+
+def _store(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    dialect = session.get_bind().dialect.name
+    if dialect not in _stores:
+        _stores[dialect] = conflict_insert(session, deliveries).on_conflict_do_update(
+            index_elements=["digest"], set_={"repeats": deliveries.c.repeats + 1}
+        )
+    session.connection().execute(_stores[dialect], rows)
+
+
+_stores: dict[str, Any] = {}
 
 
 def _known(digests: Sequence[str]) -> Any:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from .access import installation, installation_value
+from .database import conflict_insert
 
 HOME = "home"
 UNKNOWN = "unknown"
@@ -67,8 +67,7 @@ def settle(session: Session) -> str:
 
 def adopt(session: Session) -> None:
     """Make this place the database's home."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(installation).values(name=HOME, value=place(session))
+    statement = conflict_insert(session, installation).values(name=HOME, value=place(session))
     session.execute(
         statement.on_conflict_do_update(index_elements=["name"], set_={"value": statement.excluded["value"]})
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
+from .database import conflict_insert
 from .directory import users
 from .tables import Nonce
 
@@ -19,7 +18,7 @@ def claim_user(session: Session, user_id: int, now: datetime, *, create: bool) -
     """Whether the user is there, or now is. Others who claim the same user wait until this transaction ends."""
     if create:
         values = {"id": user_id, "email": "", "name": "", "zone": "", "created_at": now}
-        session.execute(_insert(session, users).values(**values).on_conflict_do_nothing())
+        session.execute(conflict_insert(session, users).values(**values).on_conflict_do_nothing())
     statement = select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True)
     return session.execute(statement).one_or_none() is not None
 
@@ -32,9 +31,5 @@ def has_user(session: Session, user_id: int) -> bool:
 def use_nonce(session: Session, nonce: str, now: datetime, forget_before: datetime) -> bool:
     """Use a nonce; False when it was used before. Those of `forget_before` are forgotten."""
     session.execute(delete(nonces).where(nonces.c.seen_at < forget_before))
-    statement = _insert(session, nonces).values(nonce=nonce, seen_at=now).on_conflict_do_nothing()
+    statement = conflict_insert(session, nonces).values(nonce=nonce, seen_at=now).on_conflict_do_nothing()
     return session.execute(statement.returning(nonces.c.nonce)).one_or_none() is not None
-
-
-def _insert(session: Session, table: Any) -> Any:
-    return (sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert)(table)

@@ -26,12 +26,8 @@ from .tables import Connection, StoredReference, UtcTime
 references = StoredReference.__table__  # type: ignore[attr-defined]
 connections = Connection.__table__  # type: ignore[attr-defined]
 
-
-OF_SUBJECTS = (
-    select(references)
-    .where(references.c.subject.in_(bindparam("b_subjects", expanding=True)))
-    .order_by(references.c.id)
-)
+SUBJECTS: Any = bindparam("b_subjects", expanding=True)
+OF_SUBJECTS = select(references).where(references.c.subject.in_(SUBJECTS)).order_by(references.c.id)
 MAKE = insert(references)
 
 
@@ -71,7 +67,6 @@ def _new_row(new: New, now: datetime) -> dict[str, Any]:
         "applied_version": 0,
         "event_uid": new.desired.uid,
         "attempted": False,
-        "attempts": 0,
         "due_at": now,
         **CLEARED,
         "created_at": now,
@@ -206,7 +201,7 @@ def _waiting(one_connection: bool, some_subjects: bool) -> Any:
     if one_connection:
         statement = statement.where(references.c.connection_id == bindparam("b_connection"))
     if some_subjects:
-        statement = statement.where(references.c.subject.in_(bindparam("b_subjects", expanding=True)))
+        statement = statement.where(references.c.subject.in_(SUBJECTS))
     return statement
 
 

@@ -158,7 +158,7 @@ class StoredBusyTime(SQLModel, table=True):
 
     __tablename__ = "busy_times"
     __table_args__ = (
-        Index("ix_busy_times_window", "calendar_id", "generation", "ends", "starts"),
+        Index("ix_busy_times_window", "calendar_id", "generation", "ends", "starts", "kind", "uid"),
         Index("ix_busy_times_item", "calendar_id", "generation", "item"),
     )
     id: int | None = _id()

@@ -22,6 +22,7 @@ class Desk:
 
     def __init__(self, config: Path, stub: DavStub, number: int = 1) -> None:
         self.email = f"person{number}@example.com"
+        self._organizer = {"id": number, "email": self.email, "name": "Ada", "timeZone": "Europe/Berlin"}
         self.stub = stub
         self.calendar = stub.add_calendar("work")
         credential = json.dumps({"url": stub.url, "username": "ada", "password": "sesame"})
@@ -35,7 +36,7 @@ class Desk:
 
     def booking(self, uid: str, **changed: Any) -> Mapping[str, Any]:
         """A delivery that tells of a new booking."""
-        return envelope(self.email, uid, **changed)
+        return envelope(self.email, uid, organizer=self._organizer, **changed)
 
     def written(self) -> Counter[str]:
         """Booking uid -> how often it is in the calendar."""

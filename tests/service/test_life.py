@@ -136,7 +136,7 @@ class Knockers:
         self._enough = threading.Event()
         self._threads = [threading.Thread(target=self._knock) for _ in range(KNOCKERS)]
         self.answered = 0
-        self.refused: list[OSError] = []
+        self.refused: list[ConnectionRefusedError] = []
 
     def __enter__(self) -> Knockers:
         for thread in self._threads:

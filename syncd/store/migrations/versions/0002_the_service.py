@@ -68,6 +68,11 @@ def upgrade() -> None:
     due = ["state", "due_at", "id", "connection_id"]
     op.create_index("ix_booking_references_due", "booking_references", due, unique=False)
 
+    op.drop_index("ix_busy_times_window", table_name="busy_times")
+    op.execute("UPDATE busy_times SET uid = '' WHERE length(uid) > 500")
+    answered = ["calendar_id", "generation", "ends", "starts", "kind", "uid"]
+    op.create_index("ix_busy_times_window", "busy_times", answered, unique=False)
+
     with op.batch_alter_table("connections", schema=None) as batch_op:
         batch_op.add_column(sa.Column("token_owner", sa.Text(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("token_expires_at", UtcTime(), nullable=True))
