@@ -37,8 +37,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.engine = _engine(url, pool_size)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
-        # SQLite's one writer: its own waiting sleeps up to 0.1 s at a time, a lock of this process wakes at once
-        self._turn: AbstractContextManager[object] = threading.Lock() if self.is_sqlite else nullcontext()
+        self._turn: AbstractContextManager[object] = _Turn() if self.is_sqlite else nullcontext()
 
     @property
     def shown_url(self) -> str:
@@ -68,6 +67,24 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+class _Turn:
+    """SQLite's one writer in this process. SQLite's own waiting sleeps up to 0.1 s at a time; this wakes at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holder: int | None = None
+
+    def __enter__(self) -> None:
+        if self._holder == threading.get_ident():
+            raise RuntimeError("a write transaction inside another one of the same thread would wait for itself")
+        self._lock.acquire()
+        self._holder = threading.get_ident()
+
+    def __exit__(self, *_: object) -> None:
+        self._holder = None
+        self._lock.release()
 
 
 def _engine(url: str, pool_size: int) -> Engine:

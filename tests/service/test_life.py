@@ -129,14 +129,14 @@ def test_what_does_not_end_in_time_is_handed_back(tmp_path: Path, stub: DavStub)
 
 
 class Knockers:
-    """Callers that connect again and again, each a new connection; `refused` are the attempts that found nobody."""
+    """Callers that connect again and again, each a new connection; `refused` are the attempts that were not answered."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self._enough = threading.Event()
         self._threads = [threading.Thread(target=self._knock) for _ in range(KNOCKERS)]
         self.answered = 0
-        self.refused: list[ConnectionRefusedError] = []
+        self.refused: list[OSError] = []
 
     def __enter__(self) -> Knockers:
         for thread in self._threads:

@@ -136,3 +136,12 @@ def test_a_shown_url_has_no_password() -> None:
     database = Database("postgresql://syncd:s3cret@localhost/syncd")
     assert "s3cret" not in database.shown_url
     database.close()
+
+
+def test_a_write_inside_another_of_the_same_thread_is_a_defect_and_no_hang(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/s.db")
+    with database.write(), pytest.raises(RuntimeError, match="wait for itself"), database.write():
+        pass
+    with database.write():
+        pass
+    database.close()
