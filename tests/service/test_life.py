@@ -129,7 +129,7 @@ def test_what_does_not_end_in_time_is_handed_back(tmp_path: Path, stub: DavStub)
 
 
 class Knockers:
-    """Callers that connect again and again, each a new connection; `refused` are the attempts that were not answered."""
+    """Callers that connect again and again, each a new connection; `refused` are those not answered."""
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
