@@ -277,7 +277,7 @@ class Convergence(RuleBasedStateMachine):
         wanted = Counter(m.latest for m in self.product.standing for _ in m.destinations or ("one",))
         there = {name: self.provider.events(name) for name in CALENDARS}
         found = Counter((e.title, e.start, e.location) for events in there.values() for e in events)
-        assert found == wanted
+        assert found == wanted, [(r.subject, r.external_id, r.state, r.event_uid) for r in self.world.references()]
         for meeting in self.product.standing:
             where = [name for name, events in there.items() if meeting.title in {e.title for e in events}]
             assert where == sorted(meeting.destinations) or not meeting.destinations
