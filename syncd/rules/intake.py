@@ -100,7 +100,10 @@ def _inherit(successor: Booking, previous: Booking) -> Booking:
     inherited = {name: getattr(previous, name) for name in INHERITED}
     if previous.series:
         inherited["original_start"] = previous.original_start or previous.start
-    missing = {name: value for name, value in inherited.items() if value and not getattr(successor, name)}
+    again = {name for name in INHERITED if successor.kept_from.get(name) == NEVER}
+    missing = {
+        name: value for name, value in inherited.items() if value and (name in again or not getattr(successor, name))
+    }
     return replace(successor, **missing, kept_from=successor.kept_from | dict.fromkeys(missing, NEVER))
 
 

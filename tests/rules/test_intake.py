@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.model.booking import Attendee, Booking, BookingChange, BookingStatus, Recurrence
+from syncd.model.booking import Attendee, Booking, BookingChange, BookingStatus, DestinationRef, Recurrence
 from syncd.rules.intake import merge, replaces
 
 from .made import GUEST, NOON, TEAM, WORK, absence, at, booking, named, seat_telling, telling
@@ -284,3 +284,22 @@ def test_seats_that_move_to_different_times_settle() -> None:
         [seat_telling(at(0), ADA), seat_telling(at(1), BEA), moved_seat(at(2), ADA), moved_seat(at(3), BEA, "b3")]
     )
     assert (found["b1"].status, found["b1"].replaced_by) == (RESCHEDULED, "b2")
+
+
+def test_what_was_inherited_follows_a_later_telling_of_the_replaced_booking() -> None:
+    first, third = (
+        DestinationRef(integration="caldav_calendar", external_id=name, connection_id=1) for name in ("first", "third")
+    )
+    old, new = booking("old", destinations=(first,)), booking("new", previous_uid="old")
+    inherited, _ = replaces(new, old)
+    assert inherited.destinations == (first,)
+    again, _ = replaces(inherited, replace(old, destinations=(first, third)))
+    assert again.destinations == (first, third)
+
+
+def test_what_a_booking_told_itself_is_not_inherited_over() -> None:
+    own, other = (
+        DestinationRef(integration="caldav_calendar", external_id=name, connection_id=1) for name in ("own", "other")
+    )
+    told, _ = replaces(booking("new", previous_uid="old", destinations=(own,)), booking("old", destinations=(other,)))
+    assert told.destinations == (own,)
