@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import structlog
@@ -186,14 +187,15 @@ def work_until_stopped(runtime: Runtime, environ: Mapping[str, str]) -> int:
     """
     require_shared(runtime.database)
     runtime.home.require()
-    within_s, stop = runtime.settings.http.stop_seconds, threading.Event()
+    within_s = runtime.settings.http.stop_seconds
+    asked: SimpleQueue[int] = SimpleQueue()  # an Event set by a handler can wait for its own thread
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda number, _: asked.put(number))
     hands, notifier = Hands(runtime), Notifier(environ)
     hands.start()
     notifier.ready("working")
     structlog.get_logger("syncd.hands").info("ready")
-    stop.wait()
+    asked.get()
     notifier.stopping(within_s)
     if not hands.stop(within_s):
         _hand_back_and_exit(runtime, hands)
