@@ -13,6 +13,8 @@ import typer
 
 from syncd.settings import CredentialSync, Settings, load
 
+from .lean import import_lean
+
 if TYPE_CHECKING:
     from syncd.engine.runtime import Runtime
     from syncd.store.database import Database
@@ -57,6 +59,7 @@ class Context:
     @contextmanager
     def runtime(self, *, daemon: bool = False) -> Iterator[Runtime]:
         """The engine on an up-to-date store; closed when the block ends."""
+        import_lean()
         from syncd.engine.results import LogSink
         from syncd.engine.runtime import Runtime
 

@@ -116,9 +116,9 @@ def rotate(
 
     with context_of(context).runtime() as runtime:
         rows = StoredEnvelopes(runtime.database)
-        with progress("Rotating", show=not json) as bar:
-            task = bar.add_task("Rotating", total=rows.count())
-            report = reseal(rows, runtime.vault.ring, batch, lambda told: bar.update(task, completed=told.examined))
+        with progress(show=not json) as bar:
+            bar.begin("Rotating", rows.count())
+            report = reseal(rows, runtime.vault.ring, batch, lambda told: bar.reach(told.examined))
         detail = f"{report.resealed} re-sealed, {len(report.failed)} failed"
         target = f"vault key {runtime.vault.ring.current}"
         note(runtime.database, Action.CREDENTIAL_ROTATED, target, detail, failed=bool(report.failed))

@@ -8,40 +8,41 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime
-from typing import Any
-
-from rich.cells import cell_len, set_cell_size
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 from syncd.errors import ConfigError, SyncdError
 
-console = Console(highlight=False, soft_wrap=True)
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+if TYPE_CHECKING:
+    from rich.console import Console
 
-STATE_STYLES = {
-    "active": "green",
-    "synced": "green",
-    "done": "green",
-    "fresh": "green",
-    "accepted": "green",
-    "invalid": "red",
-    "parked": "red",
-    "failed": "red",
-    "paused": "yellow",
-    "pending": "yellow",
-    "stale": "yellow",
-    "retry": "yellow",
-}
 
+class _Terminal:
+    """Rich's console, imported when it is first printed to: the daemon never does, nor does `--json`."""
+
+    def __init__(self, *, stderr: bool) -> None:
+        self._stderr = stderr
+
+    @cached_property
+    def _console(self) -> Console:
+        from rich.console import Console
+
+        return Console(stderr=self._stderr, highlight=False, soft_wrap=True)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._console, name)
+
+
+console = cast("Console", _Terminal(stderr=False))
+errors = cast("Console", _Terminal(stderr=True))
 
 CONTROLS = dict.fromkeys([*range(32), *range(127, 160)], " ")
 
 
 def shown(text: object) -> str:
     """What others wrote, for a line of ours: without control sequences, and not read as markup."""
+    from rich.markup import escape
+
     return escape(str(text).translate(CONTROLS))
 
 
@@ -67,69 +68,16 @@ def plain(value: Any) -> Any:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], empty: str) -> None:
-    """Print a table without its empty columns, or `empty` when there are no rows.
+    """Print a table without its empty columns, or `empty` when there are no rows."""
+    from .drawing import print_on
 
-    On a terminal too narrow for it without breaking words, each row is a block of lines instead; elsewhere a row is
-    one line, however long.
-    """
     listed = [[_text(value) for value in row] for row in rows]
     if not listed:
         if empty:
             console.print(empty)
         return
     used = [i for i in range(len(columns)) if any(row[i] for row in listed)]
-    titles, listed = [columns[i] for i in used], [[row[i] for i in used] for row in listed]
-    widths = _widths([titles, *listed], console.width if console.is_terminal else None)
-    if widths is None:
-        _print_blocks(titles, listed)
-        return
-    if not console.is_terminal:
-        _print_lines([titles, *listed], widths)
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title, width in zip(titles, widths, strict=True):
-        table.add_column(escape(title), width=width, overflow="fold")
-    for row in listed:
-        table.add_row(*map(_styled, row))
-    console.print(table)
-
-
-GAP = 2
-
-
-def _widths(rows: Sequence[Sequence[str]], available: int | None) -> list[int] | None:
-    """The columns' widths: as wide as their content, else narrowed where lines can break; None: still too wide."""
-    columns = list(zip(*rows, strict=True))
-    widths = [max(map(cell_len, column)) for column in columns]
-    if available is None:
-        return widths
-    least = [max(cell_len(word) for text in column for word in text.split() or [""]) for column in columns]
-    available -= GAP * (len(columns) - 1)
-    if sum(least) > available:
-        return None
-    while sum(widths) > available:
-        widest = max((i for i in range(len(widths)) if widths[i] > least[i]), key=lambda i: widths[i])
-        widths[widest] -= 1
-    return widths
-
-
-def _print_lines(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
-    for row in rows:
-        cells = (set_cell_size(text, width) for text, width in zip(row, widths, strict=True))
-        console.print((" " * GAP).join(cells).rstrip(), markup=False)
-
-
-def _print_blocks(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    margin = max(map(len, titles)) + GAP
-    for row in rows:
-        grid = Table.grid(padding=(0, 0))
-        grid.add_column(width=margin, style="bold")
-        grid.add_column(overflow="fold")
-        for title, text in zip(titles, row, strict=True):
-            if text:
-                grid.add_row(escape(title), _styled(text))
-        console.print(grid)
-        console.print()
+    print_on(console, [columns[i] for i in used], [[row[i] for i in used] for row in listed])
 
 
 def _text(value: Any) -> str:
@@ -140,11 +88,6 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     return str(value).translate(CONTROLS)
-
-
-def _styled(text: str) -> str:
-    style = STATE_STYLES.get(text)
-    return f"[{style}]{escape(text)}[/]" if style else escape(text)
 
 
 def age(moment: datetime | None, now: datetime) -> str:
@@ -158,20 +101,28 @@ def age(moment: datetime | None, now: datetime) -> str:
     return f"{seconds} s"
 
 
+class Bar:
+    """How far long work has come. This one shows nothing."""
+
+    def begin(self, title: str, total: int | None = None) -> None:
+        """Something begins; `total` where it is known how much there is."""
+
+    def advance(self, count: int) -> None:
+        """So much more is done."""
+
+    def reach(self, count: int) -> None:
+        """So much is done."""
+
+
 @contextmanager
-def progress(title: str, *, show: bool) -> Iterator[Progress]:
+def progress(*, show: bool) -> Iterator[Bar]:
     """A progress bar on a terminal's standard error; nothing elsewhere."""
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=errors,
-        transient=True,
-        disable=not (show and errors.is_terminal),
-    )
-    with bar:
+    if not (show and sys.stderr.isatty()):
+        yield Bar()
+        return
+    from .drawing import drawn_bar
+
+    with drawn_bar() as bar:
         yield bar
 
 

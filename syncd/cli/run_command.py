@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from .context import Context, context_of
+from .lean import import_lean
 
 
 def run(
@@ -17,6 +18,7 @@ def run(
     ] = False,
 ) -> int:
     """Run the daemon until SIGTERM or Ctrl-C: take in, write, read busy times, serve HTTP. SIGHUP reloads."""
+    import_lean()
     from syncd.api.daemon import Daemon
 
     from .logging import configure

@@ -37,21 +37,19 @@ def _sync(runtime: Runtime, connection: int | None, uids: list[str], json: bool)
     from syncd.engine.sweep import sweep
 
     _require_connection(runtime, connection)
-    with progress("Syncing", show=not json) as bar:
-        task = bar.add_task("Taking in", total=None)
+    with progress(show=not json) as bar:
+        bar.begin("Taking in")
         sweep(runtime.database, runtime.intake, runtime.clock)
         subjects = _subjects(runtime, uids)
-
-        def advance(count: int) -> None:
-            bar.advance(task, count)
-
         read = None
         if not uids:
-            bar.update(task, description="Reading calendars", completed=0)
-            read = runtime.busy_sync.run(runtime.executor, connection_id=connection, everything=True, progress=advance)
-        bar.update(task, description="Writing bookings", completed=0)
+            bar.begin("Reading calendars")
+            read = runtime.busy_sync.run(
+                runtime.executor, connection_id=connection, everything=True, progress=bar.advance
+            )
+        bar.begin("Writing bookings")
         written = runtime.reconciler.run(
-            runtime.executor, connection_id=connection, subjects=subjects, progress=advance
+            runtime.executor, connection_id=connection, subjects=subjects, progress=bar.advance
         )
         read_again = None
         if not uids:

@@ -7,8 +7,6 @@ import socket
 from functools import cache
 from pathlib import Path
 
-import psutil
-
 STARTTIME = 19
 """Field 22 of proc(5)'s stat, counted after the command's name."""
 
@@ -38,11 +36,18 @@ def _started(pid: int) -> str:
     """When a process began, as the system counts: in ticks since it was booted, where it says so. Wall-clock times
     move when the clock is set.
     """
+    if not Path("/proc/self/stat").exists():
+        return _started_by_the_clock(pid)
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-        return stat.rpartition(")")[2].split()[STARTTIME]
     except OSError:
-        pass
+        return ""
+    return stat.rpartition(")")[2].split()[STARTTIME]
+
+
+def _started_by_the_clock(pid: int) -> str:
+    import psutil  # nowhere else needed: a megabyte
+
     try:
         return f"{psutil.Process(pid).create_time():.2f}"
     except psutil.Error:
