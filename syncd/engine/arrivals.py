@@ -70,8 +70,8 @@ class Arrivals:
 
     def _write(self, group: _Group) -> None:
         try:
-            with self._database.write() as session:
-                inbox.store(session, group.arrivals, self._clock())
+            with self._database.each() as connection:
+                inbox.store(connection, group.arrivals, self._clock())
         except Exception as error:
             group.done.set_exception(error)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -14,6 +15,8 @@ MAX_TEXT = 20_000
 MAX_DEPTH = 8
 """How deep an answer may be nested."""
 
+EMAIL = re.compile(r"[^\s\x00-\x1f]+@[^\s\x00-\x1f@]+")
+
 
 def read_text(value: Any) -> str:
     """Text of whatever stands where text is expected; null is empty. NUL is left out: databases do not hold it."""
@@ -23,11 +26,16 @@ def read_text(value: Any) -> str:
         raise ValueError("text expected")
     if len(value) > MAX_TEXT:
         raise ValueError(f"longer than {MAX_TEXT} characters")
+    if not value.isascii():
+        _require_whole(value)
+    return value.replace("\x00", "").strip()
+
+
+def _require_whole(value: str) -> None:
     try:
         value.encode()
     except UnicodeEncodeError as error:
         raise ValueError("half a character (a lone surrogate)") from error
-    return value.replace("\x00", "").strip()
 
 
 def read_moment(value: Any) -> datetime:
@@ -52,8 +60,7 @@ def _parsed(value: str) -> datetime:
 
 def read_email(value: str) -> str:
     """An e-mail address, as far as a delivery needs it. Raises ValueError when it is none."""
-    name, at, domain = value.rpartition("@")
-    if not at or not name or not domain or any(c.isspace() or ord(c) < 32 for c in value):
+    if not EMAIL.fullmatch(value):
         raise ValueError("not an e-mail address")
     return value
 

@@ -22,6 +22,7 @@ from syncd.errors import ConfigError, StoreError
 
 BUSY_TIMEOUT_MS = 30_000
 WRITE = "write"
+ALONE = "alone"
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -63,6 +64,15 @@ class Database:
             marked = connection.execution_options(**{WRITE: True})
             with Session(bind=marked, expire_on_commit=False) as session, session.begin():
                 yield session
+
+    @contextmanager
+    def each(self) -> Iterator[Connection]:
+        """A connection on which each statement is a transaction of its own, durable when it returns.
+
+        It is one call of the driver, where `write` makes three and waits for Python's lock after each.
+        """
+        with _named_errors(self), self._turn, self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT", **{ALONE: True})
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -136,7 +146,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Any) -> None:
-    immediate = connection.get_execution_options().get(WRITE)
+    options = connection.get_execution_options()
+    if options.get(ALONE):
+        return
+    immediate = options.get(WRITE)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Connection, Dialect, bindparam, delete, func, select, update
 from sqlmodel import Session
 
 from syncd.errors import InputError
 
 from .chunks import chunks
-from .database import conflict_insert
 from .tables import Delivery
 
 deliveries = Delivery.__table__  # type: ignore[attr-defined]
+
+ROWS = 100
+"""Of one INSERT."""
 
 NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 """The escape of NUL in JSON; after an odd number of backslashes it is a backslash and some text."""
@@ -67,50 +70,65 @@ def digest(text: str) -> str:
 
 def put(session: Session, arrivals: Sequence[Arrival], now: datetime) -> int:
     """Store deliveries; returns how many are new. A repeated one is counted on the row it repeats."""
-    if not arrivals:
-        return 0
-    rows = [_row(arrival, now) for arrival in arrivals]
-    digests = {row["digest"] for row in rows}
-    known = sum(session.scalar(_known(chunk)) or 0 for chunk in chunks(list(digests), 500))
-    _store(session, rows)
-    return len(digests) - known
+    rows = _rows(arrivals)
+    known = sum(session.scalar(_known(chunk)) or 0 for chunk in chunks(list(rows), 500))
+    _store(session.connection(), rows, now)
+    return len(rows) - known
 
 
-def store(session: Session, arrivals: Sequence[Arrival], now: datetime) -> None:
+def store(connection: Connection, arrivals: Sequence[Arrival], now: datetime) -> None:
     """As `put`, without asking which are new."""
-    if arrivals:
-        _store(session, [_row(arrival, now) for arrival in arrivals])
-
-
-def _store(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    dialect = session.get_bind().dialect.name
-    if dialect not in _stores:
-        _stores[dialect] = conflict_insert(session, deliveries).on_conflict_do_update(
-            index_elements=["digest"], set_={"repeats": deliveries.c.repeats + 1}
-        )
-    session.connection().execute(_stores[dialect], rows)
-
-
-_stores: dict[str, Any] = {}
+    _store(connection, _rows(arrivals), now)
 
 
 def _known(digests: Sequence[str]) -> Any:
     return select(func.count()).select_from(deliveries).where(deliveries.c.digest.in_(digests))
 
 
-def _row(arrival: Arrival, now: datetime) -> dict[str, Any]:
-    text = arrival.text
-    return {
-        "source": arrival.source,
-        "digest": digest(text),
-        "body": text,
-        "received_at": now,
-        "repeats": 0,
-        "state": arrival.state,
-        "trigger": "",
-        "uid": "",
-        "reason": arrival.reason,
-    }
+def _rows(arrivals: Sequence[Arrival]) -> dict[str, _Row]:
+    """The rows of deliveries by their digests, each digest once."""
+    rows: dict[str, _Row] = {}
+    for arrival in arrivals:
+        text = arrival.text
+        key = digest(text)
+        repeats = rows[key].repeats + 1 if key in rows else 0
+        rows[key] = _Row(arrival.source, key, text, repeats, str(arrival.state), arrival.reason)
+    return rows
+
+
+class _Row(NamedTuple):
+    source: str
+    digest: str
+    body: str
+    repeats: int
+    state: str
+    reason: str
+
+
+def _store(connection: Connection, rows: Mapping[str, _Row], now: datetime) -> None:
+    """Store rows, `ROWS` to a statement: a driver lets other threads run, and waits for its turn again, at each
+    statement. Row by row that costs a webhook more than everything else.
+    """
+    received_at = _bound(now, connection.dialect)
+    for chunk in chunks(list(rows.values()), ROWS):
+        values = tuple(value for row in chunk for value in (*row, received_at))
+        connection.exec_driver_sql(_statement(len(chunk), connection.dialect.name), values)
+
+
+def _bound(moment: datetime, dialect: Dialect) -> Any:
+    bind = deliveries.c.received_at.type.dialect_impl(dialect).bind_processor(dialect)
+    return bind(moment) if bind else moment
+
+
+@cache
+def _statement(rows: int, dialect: str) -> str:
+    mark = "?" if dialect == "sqlite" else "%s"
+    row = f"({', '.join([mark] * (len(_Row._fields) + 1))}, '', '')"
+    columns = ", ".join(_Row._fields)
+    values = ", ".join([row] * rows)
+    # The names are our own, the values bound.
+    inserts = f'INSERT INTO deliveries ({columns}, received_at, "trigger", uid) VALUES {values}'  # noqa: S608
+    return f"{inserts} ON CONFLICT (digest) DO UPDATE SET repeats = deliveries.repeats + 1 + excluded.repeats"
 
 
 def take(session: Session, states: Sequence[DeliveryState], limit: int, after: int = 0) -> list[Any]:
