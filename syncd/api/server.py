@@ -141,7 +141,8 @@ class HttpServer:
         """Set the gauges."""
         stale_after = timedelta(minutes=self._runtime.settings.busy.stale_minutes)
         with self._runtime.database.read() as session:
-            self._metrics.show(overview(session, self._runtime.clock(), stale_after))
+            found = overview(session, self._runtime.clock(), stale_after)
+        self._metrics.show(found, self._runtime.pool.quotas())
 
 
 class _Server(uvicorn.Server):

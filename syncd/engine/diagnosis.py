@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from syncd.errors import ProviderError, SyncdError, VaultError
 from syncd.model.connection import ConnectionState
+from syncd.source.key_objects import SHAPES, missing_scopes
 from syncd.store import directory, schema
 from syncd.store.envelopes import StoredEnvelopes
 from syncd.store.tables import Connection
@@ -161,6 +162,13 @@ def _predictions(runtime: Runtime, connection: Connection) -> Iterable[tuple[Ver
             Verdict.SOON,
             "Its refresh token lives 7 days: the OAuth client is in testing mode.",
             "Publish the OAuth consent screen at Google, then reconnect.",
+        )
+    shape, granted = SHAPES.get(connection.app), credential.get("scope")
+    if shape and granted and isinstance(granted, str) and (missing := missing_scopes(shape, granted)):
+        yield (
+            Verdict.SOON,
+            f"Its token was not granted what syncd asks for: {', and '.join(missing)}.",
+            f"{reconnect}, and leave every permission ticked",
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -47,6 +47,13 @@ class Metrics:
             "syncd_busy_age_seconds", "Age of the oldest busy times.", ("app",), registry=self.registry
         )
 
+        self._quota = Gauge(
+            "syncd_quota_left",
+            "Calls that may be made at once, by the app's connection with the fewest left.",
+            ("app",),
+            registry=self.registry,
+        )
+
     def accept(self, results: Sequence[SyncResult]) -> None:
         """Count results."""
         for result in results:
@@ -56,10 +63,12 @@ class Metrics:
         """Count a webhook request."""
         self._webhooks.labels(webhook, outcome).inc()
 
-    def show(self, found: Overview) -> None:
+    def show(self, found: Overview, quotas: Mapping[str, int]) -> None:
         """Set the gauges to how things stand."""
-        for gauge in (self._connections, self._references, self._deliveries, self._calendars):
+        for gauge in (self._connections, self._references, self._deliveries, self._calendars, self._quota):
             gauge.clear()
+        for app, left in quotas.items():
+            self._quota.labels(app).set(left)
         for (app, state), count in found.connections.items():
             self._connections.labels(app, state).set(count)
         for state, count in found.references.items():

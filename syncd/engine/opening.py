@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
+from weakref import WeakSet
 
 from pydantic import ValidationError
 
@@ -23,6 +25,8 @@ class Opener:
         self._settings = settings
         self._observe = observe
         self._clock = clock
+        self._guards: WeakSet[Guard] = WeakSet()
+        self._lock = threading.Lock()
 
     def concurrency(self, apps: Iterable[str]) -> dict[str, int]:
         """How many calls at once each app allows per connection."""
@@ -49,9 +53,19 @@ class Opener:
                 f"The credential or settings for {app} are not usable: {fields}.", code="credential_shape"
             ) from None
 
+    def quotas(self) -> dict[str, int]:
+        """How many calls each app with a limit may make at once, by its connection that has the fewest left."""
+        with self._lock:
+            told = [(guard.app, guard.quota_left) for guard in self._guards]
+        left: dict[str, int] = {}
+        for app, calls in told:
+            if calls is not None:
+                left[app] = min(calls, left.get(app, calls))
+        return left
+
     def _guard(self, spec: ConnectorSpec, connection_id: int) -> Guard:
         concurrency, per_minute, timeout_s = self._limits(spec)
-        return Guard(
+        guard = Guard(
             spec.app,
             connection_id,
             concurrency=concurrency,
@@ -60,6 +74,9 @@ class Opener:
             observe=self._observe,
             clock=self._clock,
         )
+        with self._lock:
+            self._guards.add(guard)
+        return guard
 
     def _limits(self, spec: ConnectorSpec) -> tuple[int, int | None, float]:
         own = self._settings.apps.get(spec.app, App())

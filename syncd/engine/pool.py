@@ -48,6 +48,10 @@ class ConnectorPool:
         """How many calls at once each app allows per connection."""
         return self._opener.concurrency(apps)
 
+    def quotas(self) -> dict[str, int]:
+        """How many calls each app with a limit may make at once."""
+        return self._opener.quotas()
+
     def run(self, connection_id: int, call: Callable[[CalendarConnector], T]) -> T:
         """What `call` does with the connector of a connection.
 

@@ -84,6 +84,13 @@ class RateLimit:
                 self._due = due + self._interval
             return wait
 
+    @property
+    def left(self) -> int:
+        """How many calls have a place at once."""
+        with self._lock:
+            now = self._now()
+            return max(0, int((now + self._tolerance - max(self._due, now)) / self._interval) + 1)
+
 
 class Guard:
     """Limits, classification and counting for one connection. Safe for several threads.
@@ -135,6 +142,14 @@ class Guard:
             if not safe:
                 raise
         return self._attempt(operation, run, classify)
+
+    @property
+    def quota_left(self) -> int | None:
+        """How many calls may be made at once; None without a limit."""
+        closed = self._closed_until is not None and self._closed_until > self._clock()
+        if self._rate is None:
+            return 0 if closed else None
+        return 0 if closed else self._rate.left
 
     def _attempt(self, operation: str, run: Callable[[], T], classify: Classify) -> T:
         self._wait_for_turn()

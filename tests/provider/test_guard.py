@@ -140,6 +140,18 @@ def test_a_rate_limit_below_ten_a_minute_has_no_burst() -> None:
     assert [rate.reserve(60) for _ in range(3)] == [0, 10, 20]
 
 
+def test_what_is_left_is_what_has_a_place_at_once() -> None:
+    clock = [1000.0]
+    rate = RateLimit(60, now=lambda: clock[0])
+    assert rate.left == 6
+    for left in (5, 4, 3, 2, 1, 0, 0):
+        rate.reserve(60)
+        assert rate.left == left
+    clock[0] += 2.0
+    assert rate.left == 1
+    assert RateLimit(6, now=lambda: 0.0).left == 1
+
+
 def test_a_place_that_is_too_far_off_is_not_taken() -> None:
     rate = RateLimit(6, now=lambda: 0.0)
     assert [rate.reserve(5) for _ in range(4)] == [0, 10, 10, 10]

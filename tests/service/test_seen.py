@@ -20,7 +20,7 @@ from syncd.store.tables import Connection
 from syncd.testing.dav import DavStub, Login, Response
 from syncd.vault import Binding, CredentialVault, generate_key, load_ring
 
-from .daemon import Daemon, configuration, running, until
+from .daemon import JOBS, Daemon, configuration, running, until
 from .office import Desk
 
 APP = "caldav-calendar"
@@ -63,7 +63,7 @@ def synced(daemon: Daemon) -> bool:
     return bool(seen.get(("syncd_references", "synced")) and seen.get(("syncd_calendars", APP, "fresh")))
 
 
-def connect(config: Path, credential: Mapping[str, Any]) -> None:
+def connect(config: Path, credential: Mapping[str, Any], app: str = APP) -> None:
     """A connection with this credential, in the store of a sound installation."""
     assert finished(config, "db", "upgrade").code == 0
     database = Database(f"sqlite:///{config.parent}/cli.db")
@@ -72,12 +72,12 @@ def connect(config: Path, credential: Mapping[str, Any]) -> None:
     try:
         with database.write() as session:
             directory.add_user(session, 1, "ada@example.com", now)
-            row = Connection(user_id=1, app=APP, state="active", created_at=now, updated_at=now)
+            row = Connection(user_id=1, app=app, state="active", created_at=now, updated_at=now)
             row.envelope, row.settings = "", {}
             session.add(row)
             session.flush()
             assert row.id is not None
-            row.envelope = vault.seal_credential(credential, Binding(connection_id=row.id, app=APP, user_id=1))
+            row.envelope = vault.seal_credential(credential, Binding(connection_id=row.id, app=app, user_id=1))
     finally:
         database.close()
 
@@ -128,8 +128,17 @@ class TestMetrics:
         for outcome in ("stored", "ignored", "unsigned"):
             assert seen["syncd_webhooks_total", outcome, "bookings"] == 1
         assert seen["syncd_calendars", APP, "fresh"] == 1
+        assert ("syncd_quota_left", APP) not in seen
         assert seen["syncd_queue_age_seconds", "deliveries"] == 0
         assert seen["syncd_connections", APP, "active"] == 1
+
+    def test_what_is_left_of_a_quota_is_told(self, tmp_path: Path, stub: DavStub) -> None:
+        config = configuration(tmp_path, more=f"{JOBS}[apps.{APP}]\nrequests_per_minute = 600\n")
+        desk = Desk(config, stub)
+        with running(config) as daemon:
+            assert daemon.deliver(desk.booking("b1")) == 200
+            until(lambda: synced(daemon), "it is written")
+            assert 0 < metrics(daemon)["syncd_quota_left", APP] <= 60
 
     def test_no_label_tells_of_a_person(self, config: Path, stub: DavStub) -> None:
         desk = Desk(config, stub)
@@ -241,6 +250,38 @@ class TestDoctor:
         (soon,) = [f for f in found if f["verdict"] == "soon"]
         assert told in soon["told"]
         assert "reconnect" in soon["remedy"]
+
+    @pytest.mark.parametrize(
+        ("app", "granted", "missing"),
+        [
+            ("google-calendar", "email https://www.googleapis.com/auth/calendar.readonly", "auth/calendar.events"),
+            ("office365-calendar", "https://graph.microsoft.com/Calendars.Read User.Read", "Calendars.ReadWrite"),
+            ("zohocalendar", "ZohoCalendar.calendar.ALL,ZohoCalendar.event.READ", "ZohoCalendar.event.ALL"),
+            ("salesforce", "refresh_token id", "api or full"),
+        ],
+    )
+    def test_a_permission_that_was_not_granted_is_told_beforehand(
+        self, syncd: CommandLine, config: Path, app: str, granted: str, missing: str
+    ) -> None:
+        connect(config, {"access_token": "a", "refresh_token": "r", "scope": granted}, app)
+        (soon,) = [f for f in syncd.document("doctor", "--offline", code=0) if f["verdict"] == "soon"]
+        assert missing in soon["told"]
+        assert "reconnect" in soon["remedy"]
+
+    @pytest.mark.parametrize(
+        ("app", "granted"),
+        [
+            ("google-calendar", "https://www.googleapis.com/auth/calendar"),
+            ("office365-calendar", "https://graph.microsoft.com/Calendars.ReadWrite openid"),
+            ("zohocalendar", "ZohoCalendar.calendar.READ,ZohoCalendar.event.ALL"),
+            ("hubspot", "oauth"),
+        ],
+    )
+    def test_permissions_that_suffice_are_no_finding(
+        self, findings: Findings, config: Path, app: str, granted: str
+    ) -> None:
+        connect(config, {"access_token": "a", "refresh_token": "r", "scope": granted}, app)
+        assert findings("--offline", code=0) == SOUND
 
     @pytest.mark.parametrize(
         "credential",
