@@ -61,7 +61,7 @@ def running() -> Iterator[Daemon]:
             with config.open("a", encoding="utf-8") as file:
                 file.write(f'[http]\nport = {port}\nrequests_per_minute = {UNLIMITED}\n[log]\nformat = "json"\n')
             command = [sys.executable, "-m", "syncd", "--config", str(config), "run"]
-            environment = {**os.environ, "SYNCD_WEBHOOK_SECRETS": SECRET}
+            environment = {**os.environ, "SYNCD_WEBHOOK_SECRETS": SECRET, "MALLOC_ARENA_MAX": "2"}  # as the unit has it
             began = time.perf_counter()
             log = (config.parent / "log").open("w+", encoding="utf-8")
             process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log, text=True)

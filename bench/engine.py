@@ -23,6 +23,7 @@ CALDAV = "caldav-calendar"
 LOGIN = {"username": "ada", "password": "stub-pass"}
 IN_FLIGHT = 16
 FIRST_START = datetime(2027, 1, 4, 8, tzinfo=UTC)
+FIRST_TOLD = datetime(2026, 1, 3, tzinfo=UTC)
 
 
 @contextmanager
@@ -63,10 +64,19 @@ def email_of(user_id: int) -> str:
     return f"user-{user_id}@example.com"
 
 
-def deliveries(count: int, users: int = 1) -> list[Arrival]:
-    """BOOKING_CREATED deliveries, each of another booking, the users taking turns."""
+def deliveries(count: int, users: int = 1, *, first: int = 0, bookings: int = 0) -> list[Arrival]:
+    """BOOKING_CREATED deliveries, the users taking turns: each of another booking from number `first` on, or of
+    `bookings` in turn, told again under another title each time.
+    """
     sample = resources.files("syncd.demo.samples").joinpath("01-created.json").read_text(encoding="utf-8")
-    return [Arrival(source="bench", body=_told(json.loads(sample), n, 1 + n % users)) for n in range(count)]
+    told = []
+    for n in range(first, first + count):
+        body = _told(json.loads(sample), n % bookings if bookings else n, 1 + n % users)
+        if bookings:
+            body["createdAt"] = (FIRST_TOLD + timedelta(seconds=n)).isoformat()
+            body["payload"]["title"] = f"Told {n // bookings}"
+        told.append(Arrival(source="bench", body=body))
+    return told
 
 
 def _told(body: dict[str, Any], n: int, user_id: int) -> dict[str, Any]:

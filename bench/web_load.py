@@ -39,18 +39,20 @@ class Load:
         return len(self.took_ms) / self.seconds
 
 
-def run_load(port: int, count: int, *, connections: int = 32, rate: float = 0.0, first: int = 0) -> Load:
+def run_load(
+    port: int, count: int, *, connections: int = 32, rate: float = 0.0, first: int = 0, bookings: int = 0
+) -> Load:
     """Run the generator in a process of its own."""
-    numbers = (port, count, connections, rate, first)
+    numbers = (port, count, connections, rate, first, bookings)
     command = [sys.executable, "-m", "bench.web_load", *map(str, numbers)]
     told = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
     return Load(told["seconds"], told["took_ms"], told["sent"], Counter(told["statuses"]))
 
 
-def requests(count: int, first: int) -> list[bytes]:
-    """Whole requests, each of another booking."""
+def requests(count: int, first: int, bookings: int) -> list[bytes]:
+    """Whole requests, each of another booking or of `bookings` in turn."""
     made = []
-    for arrival in deliveries(first + count)[first:]:
+    for arrival in deliveries(count, first=first, bookings=bookings):
         body = json.dumps(arrival.body).encode()
         signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
         head = (
@@ -77,8 +79,8 @@ async def _client(port: int, waiting: Iterator[tuple[int, bytes, float]], seen: 
     writer.close()
 
 
-async def _run(port: int, count: int, connections: int, rate: float, first: int) -> Load:
-    made, seen = requests(count, first), Load()
+async def _run(port: int, count: int, connections: int, rate: float, first: int, bookings: int) -> Load:
+    made, seen = requests(count, first, bookings), Load()
     start = asyncio.get_running_loop().time() + 0.2
     dues = ((n, request, start + (n / rate if rate else 0)) for n, request in enumerate(made))
     waiting = ((first + n, request, due) for n, request, due in dues)
@@ -92,10 +94,17 @@ async def _run(port: int, count: int, connections: int, rate: float, first: int)
 def main() -> None:
     """Run once."""
     parser = argparse.ArgumentParser()
-    for name, kind in (("port", int), ("count", int), ("connections", int), ("rate", float), ("first", int)):
+    for name, kind in (
+        ("port", int),
+        ("count", int),
+        ("connections", int),
+        ("rate", float),
+        ("first", int),
+        ("bookings", int),
+    ):
         parser.add_argument(name, type=kind)
     o = parser.parse_args()
-    seen = asyncio.run(_run(o.port, o.count, o.connections, o.rate, o.first))
+    seen = asyncio.run(_run(o.port, o.count, o.connections, o.rate, o.first, o.bookings))
     told = {"seconds": seen.seconds, "took_ms": seen.took_ms, "sent": seen.sent, "statuses": seen.statuses}
     print(json.dumps(told))
 
