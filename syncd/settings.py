@@ -74,7 +74,7 @@ class Tokens(_Section):
 class Jobs(_Section):
     """How often scheduled jobs run, in seconds."""
 
-    take_in: float = Field(2.0, gt=0, le=3600)
+    take_in: float = Field(5.0, gt=0, le=3600)
     reconcile: float = Field(5.0, gt=0, le=3600)
     busy_sync: float = Field(15.0, gt=0, le=3600)
     sweep: float = Field(60.0, gt=0, le=86400)

@@ -65,21 +65,28 @@ def plan(
 ) -> Plan:
     """Plan one subject (a booking, or the bookings of a series).
 
-    `existing` are the subject's references, those taken over from a booking it replaces included. Planning what is
+    `existing` are the subject's references, oldest first, with those of a booking it replaces. Planning what is
     already planned gives an empty plan.
     """
     wanted = event_for(bookings, write_requests=write_requests)
     if wanted is None:
         return Plan(subject=subject, references=_withdraw(existing))
     newest = max((b for b in bookings), key=lambda b: b.revision)
-    written = tuple(dict.fromkeys(r.place for r in existing if r.desired is not None and _may_be_there(r)))
-    places = destinations(newest, choices, written)
+    places = destinations(newest, choices, _written(bookings, existing))
     if isinstance(places, PlanProblem):
         return Plan(subject=subject, problem=places)
     by_place = {r.place: r for r in existing}
     kept = [_put(place, wanted, by_place.get(place)) for place in places]
     left = _withdraw([r for r in existing if r.place not in places])
     return Plan(subject=subject, references=tuple(p for p in kept if p) + left)
+
+
+def _written(bookings: Sequence[Booking], existing: Sequence[Reference]) -> tuple[Place, ...]:
+    """The places the subject is written to, oldest first. Where no booking names any there is only one: a default
+    chosen before it was known that one booking replaces the other can have made a second.
+    """
+    places = tuple(dict.fromkeys(r.place for r in existing if r.desired is not None and _may_be_there(r)))
+    return places if any(b.destinations for b in bookings) else places[:1]
 
 
 def _may_be_there(reference: Reference) -> bool:

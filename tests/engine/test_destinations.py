@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from .deliveries import LEFT_OUT, cancelled, created
+from .deliveries import LEFT_OUT, START, cancelled, created, rescheduled
 from .world import ANNA, BEN, WORK, World
 
 Calendars = dict[str, Any]
@@ -55,6 +56,17 @@ def test_an_event_types_destination_wins_over_the_organizers(rooms: World) -> No
     rooms.tell(created("a"), created("b", eventTypeId=124))
     assert [e.uid for e in rooms.events("private")] == ["a@Cal.com"]
     assert [e.uid for e in rooms.events(WORK)] == ["b@Cal.com"]
+
+
+def test_a_meeting_whose_moves_are_told_backwards_stays_where_it_was_though_the_default_changed(rooms: World) -> None:
+    rooms.choose(WORK, user_id=ANNA)
+    rooms.tell(created("a"))
+    rooms.choose("private", user_id=ANNA)
+    rooms.tell(rescheduled("c", "b", told=40, at=2))
+    assert len(rooms.events("private")) == 1
+    rooms.tell(rescheduled("b", "a", told=30, at=1))
+    assert rooms.events("private") == []
+    assert rooms.event().start == START + timedelta(hours=2)
 
 
 def test_a_booking_without_a_destination_waits_with_advice_and_is_written_once_one_is_chosen(rooms: World) -> None:

@@ -96,7 +96,7 @@ def test_exactly_the_places_chosen_are_wanted_and_every_other_is_withdrawn(
     life: list[tuple[Booking, Choices, str]],
 ) -> None:
     for told, chosen, before, made, after in steps(life):
-        places = destinations(told, chosen, tuple(desired(before)))
+        places = destinations(told, chosen, tuple(desired(before))[:1])
         if told.status is BookingStatus.CANCELLED:
             assert desired(after) == {}
         elif isinstance(places, PlanProblem):
@@ -240,3 +240,17 @@ def test_the_newest_booking_of_a_series_says_where_it_is_written() -> None:
     older = booking("o1", series="s1", destinations=(named(WORK),))
     newer = booking("o2", series="s1", destinations=(named(TEAM),), revision=at(1))
     assert [p.place for p in plan("s1", [newer, older], choices(), []).references] == [TEAM]
+
+
+def test_a_booking_that_names_no_place_stays_in_the_one_it_was_first_written_to() -> None:
+    first, second = (reference(EVENT, place=place, attempted=True) for place in (HOME, WORK))
+    made = plan(SUBJECT, [booking()], choices(), [first, second])
+    assert [(p.place, p.desired is not None) for p in made.references] == [(WORK, False)]
+
+
+def test_a_series_stays_in_every_place_that_one_of_its_bookings_names() -> None:
+    older = booking("o1", series="s1", destinations=(named(HOME), named(WORK)))
+    newer = booking("o2", series="s1", revision=at(1))
+    wanted = event_for([older, newer])
+    there = [reference(wanted, place=place, attempted=True) for place in (HOME, WORK)]
+    assert plan("s1", [older, newer], choices(), there).references == ()

@@ -161,6 +161,8 @@ def text(seed: int) -> bytes:
 
 def _injure(body: Any, drawn: random.Random) -> None:
     """Change, drop or double one field, found by a walk to a random depth."""
+    if not body:
+        return
     holder, key = body, drawn.choice(list(body))
     while isinstance(holder[key], (dict, list)) and holder[key] and drawn.random() < 0.8:
         holder = holder[key]
