@@ -145,7 +145,7 @@ def destination(
     json: Json = False,
 ) -> None:
     """Write bookings to a calendar: those of its owner, or those of an event type."""
-    from syncd.store import bookings, directory
+    from syncd.store import directory
 
     with context_of(context).runtime() as runtime:
         with runtime.database.write() as session:
@@ -156,8 +156,8 @@ def destination(
             owner = directory.get_connection(session, row.connection_id).user_id
             user_id = None if event_type is not None else owner
             directory.set_destination(session, row, user_id=user_id, event_type_id=event_type)
-            name, waiting = row.name, bookings.subjects_with_problem(session)
-        planned = len(runtime.intake.replan(waiting).plans) if waiting else 0
+            name = row.name
+        planned = runtime.intake.replan_problems()
     whose = f"event type {event_type}" if event_type is not None else f"user {owner}"
     if json:
         print_json({"calendar": calendar, "destination_of": whose, "planned": planned})

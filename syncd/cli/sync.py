@@ -121,7 +121,7 @@ def _left(runtime: Runtime) -> dict[str, int]:
 
     with runtime.database.read() as session:
         counted = references.counts(session)
-        unplanned = len(bookings.subjects_with_problem(session))
+        unplanned = bookings.count_problems(session)
     return {"pending": counted.get("pending", 0), "parked": counted.get("parked", 0), "unplanned": unplanned}
 
 

@@ -18,7 +18,7 @@ from syncd.model.clock import Clock
 from syncd.model.connection import ConnectionState
 from syncd.model.time import Window
 from syncd.rules.answer import Knowledge, by_policy, state_of
-from syncd.rules.intervals import clip, merge, without
+from syncd.rules.intervals import LeftOut, clip, merge, without
 from syncd.settings import Busy
 from syncd.store import bookings, busy, references
 from syncd.store.database import Database
@@ -68,11 +68,12 @@ class BusyAnswers:
         with self._database.read() as session:
             selected = _selected(session, user_id, calendar_ids)
             stored = busy.times(session, {c.id: c.generation for c in selected}, window)
-            uids = _uids(session, leave_out) if leave_out else frozenset()
+            left_out = _left_out(session, leave_out) if leave_out else LeftOut()
         states = {c.id: self._state(c, window, now) for c in selected}
         live = self._ask([c for c in selected if states[c.id] is None], window)
         answers = tuple(
-            self._calendar_answer(c, states[c.id], stored[c.id], live.get(c.id), window, now, uids) for c in selected
+            self._calendar_answer(c, states[c.id], stored[c.id], live.get(c.id), window, now, left_out)
+            for c in selected
         )
         every = merge(clip(((t.start, t.end) for a in answers for t in a.times), window))
         return BusyAnswer(window=window, busy=tuple(every), calendars=answers)
@@ -118,7 +119,7 @@ class BusyAnswers:
         told: list[BusyTime] | ProviderError | None,
         window: Window,
         now: datetime,
-        uids: frozenset[str],
+        left_out: LeftOut,
     ) -> CalendarAnswer:
         known, live = calendar.known, isinstance(told, list)
         error, remedy = calendar.error, calendar.remedy
@@ -136,7 +137,7 @@ class BusyAnswers:
             app=calendar.app,
             connection_id=calendar.connection_id,
             state=state,
-            times=tuple(without(times, uids)),
+            times=tuple(without(times, left_out)),
             as_of=as_of,
             coverage=coverage,
             policy=known.policy if state is BusyState.FAILED else None,
@@ -150,12 +151,13 @@ def _silent(calendar: _Selected) -> ProviderError:
     return ProviderError(f"The provider said nothing about calendar {calendar.name!r}.", code="no_answer")
 
 
-def _uids(session: Session, booking_uid: str) -> frozenset[str]:
-    """The iCalendar UIDs a booking is written under, or would be."""
+def _left_out(session: Session, booking_uid: str) -> LeftOut:
+    """The iCalendar UIDs a booking is written under, or would be; and its times, where it is one of a series."""
     booking = bookings.get(session, booking_uid)
     if booking is None:
-        return frozenset({booking_uid})
-    return references.event_uids(session, [booking.subject]) | {u for u in (booking.ical_uid,) if u}
+        return LeftOut(frozenset({booking_uid}))
+    uids = references.event_uids(session, [booking.subject]) | {u for u in (booking.ical_uid,) if u}
+    return LeftOut(uids, (booking.start, booking.end) if booking.series else None)
 
 
 def _selected(session: Session, user_id: int, calendar_ids: Sequence[int]) -> list[_Selected]:

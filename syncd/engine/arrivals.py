@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from syncd.errors import StoreError
 from syncd.model.clock import Clock
 from syncd.store import inbox
 from syncd.store.database import Database
@@ -70,10 +71,20 @@ class Arrivals:
 
     def _write(self, group: _Group) -> None:
         try:
-            with self._database.each() as connection:
-                inbox.store(connection, group.arrivals, self._clock())
+            self._store(group)
         except Exception as error:
             group.done.set_exception(error)
             return
         group.done.set_result(None)
         self._arrived()
+
+    def _store(self, group: _Group) -> None:
+        """Store a group; once more after an error that may pass, as when two daemons wait for each other."""
+        for last in (False, True):
+            try:
+                with self._database.each() as connection:
+                    inbox.store(connection, group.arrivals, self._clock())
+                return
+            except StoreError:
+                if last:
+                    raise

@@ -117,6 +117,17 @@ class Intake:
         self._results.publish(report.results)
         return report
 
+    def replan_problems(self) -> int:
+        """Plan again, in batches, what could not be planned; how many of them change something now."""
+        planned, after = 0, ""
+        while True:
+            with self._database.read() as session:
+                subjects = bookings.subjects_with_problem(session, after=after)
+            if not subjects:
+                return planned
+            planned += len([p for p in self.replan(subjects).plans if p.problem is None])
+            after = subjects[-1]
+
     def _take_all(self, session: Session, rows: Sequence[Any], now: datetime) -> list[_Taken]:
         """Take deliveries in under one savepoint; when one of them cannot be, each under its own."""
         try:

@@ -61,7 +61,7 @@ def overview(session: Session, now: datetime, stale_after: timedelta) -> Overvie
         references={state: count for state, count in session.execute(by_reference)},
         oldest_pending_at=session.scalar(pending),
         parked=_parked(session),
-        unplanned=len(bookings.subjects_with_problem(session)),
+        unplanned=bookings.count_problems(session),
         deliveries=inbox.counts(session),
         oldest_delivery_at=session.scalar(waiting),
         calendars=fresh,

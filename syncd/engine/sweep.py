@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from syncd.model.clock import Clock
 from syncd.settings import Settings
-from syncd.store import access, bookings, busy, inbox, log, references
+from syncd.store import access, busy, inbox, log, references
 from syncd.store.database import Database
 from syncd.store.inbox import DeliveryState
 
@@ -37,11 +37,12 @@ def sweep(database: Database, intake: Intake, clock: Clock) -> SweepReport:
     with database.write() as session:
         freed = references.release_dead(session, now) + busy.release_dead(session, now)
         repaired = references.repair(session, now)
-        subjects = bookings.subjects_with_problem(session)
     report = intake.take_in((DeliveryState.NEW, DeliveryState.WAITING))
-    planned = len(intake.replan(subjects).plans) if subjects else 0
     return SweepReport(
-        freed=freed, repaired=repaired, taken=report.deliveries.get(DeliveryState.TAKEN, 0), planned=planned
+        freed=freed,
+        repaired=repaired,
+        taken=report.deliveries.get(DeliveryState.TAKEN, 0),
+        planned=intake.replan_problems(),
     )
 
 

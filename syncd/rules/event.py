@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC
+from dataclasses import replace
+from datetime import UTC, timedelta
 
 from syncd.model.booking import Booking, BookingStatus, Recurrence
 from syncd.model.calendar import Event, EventStatus, Occurrence, Participant
@@ -24,6 +25,8 @@ def event_for(bookings: Sequence[Booking], *, write_requests: bool = False) -> E
     rule = next((b.recurrence for b in bookings if b.recurrence), None)
     if rule is not None:
         return _series_event(bookings, standing, rule)
+    if len(standing) > 1 and not any(b.start_date for b in standing):
+        return _listed_event(standing)
     return _event(max(standing, key=lambda b: b.revision))
 
 
@@ -80,6 +83,25 @@ def _series_event(bookings: Sequence[Booking], standing: Sequence[Booking], rule
             "rrule": rrule(rule),
             "occurrences": tuple(sorted(occurrences, key=lambda o: o.original)),
         }
+    )
+
+
+def _listed_event(standing: Sequence[Booking]) -> Event:
+    """One recurring event for a series whose rule nobody told: a day for each booking, moved to where the booking is.
+    In UTC, where each day has 24 hours.
+    """
+    first, *others = sorted(standing, key=lambda b: (b.start, b.uid))
+    days = (first.start + timedelta(days=n) for n in range(1, len(standing)))
+    return replace(
+        _event(max(standing, key=lambda b: b.revision)),
+        uid=event_uid(first),
+        start=first.start,
+        end=first.end,
+        zone="UTC",
+        rrule=f"FREQ=DAILY;COUNT={len(standing)}",
+        occurrences=tuple(
+            Occurrence(original=day, start=b.start, end=b.end) for day, b in zip(days, others, strict=True)
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from syncd.model.busy import BusyTime
@@ -33,6 +34,14 @@ def clip(intervals: Iterable[Interval], window: Window) -> list[Interval]:
     ]
 
 
-def without(times: Iterable[BusyTime], uids: frozenset[str]) -> list[BusyTime]:
-    """The busy times not caused by one of `uids`."""
-    return [t for t in times if not t.uid or t.uid not in uids] if uids else list(times)
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What does not count: the events of `uids`; of a series only the occurrence at `times`."""
+
+    uids: frozenset[str] = frozenset()
+    times: tuple[datetime, datetime] | None = None
+
+
+def without(times: Iterable[BusyTime], left_out: LeftOut) -> list[BusyTime]:
+    """The busy times that count."""
+    return [t for t in times if not (t.uid and t.uid in left_out.uids and left_out.times in (None, (t.start, t.end)))]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlmodel import Session
 
 from syncd.model.booking import Booking
@@ -114,10 +114,22 @@ def set_problem(session: Session, subject: str, problem: PlanProblem | None) -> 
     return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
 
 
-def subjects_with_problem(session: Session, limit: int = 1000) -> list[str]:
-    """The subjects that could not be planned."""
-    statement = select(bookings.c.subject).where(bookings.c.problem_code != "").distinct().limit(limit)
+def subjects_with_problem(session: Session, *, after: str = "", limit: int = 200) -> list[str]:
+    """The next subjects, in their order, that could not be planned."""
+    statement = (
+        select(bookings.c.subject)
+        .where(bookings.c.problem_code != "", bookings.c.subject > after)
+        .distinct()
+        .order_by(bookings.c.subject)
+        .limit(limit)
+    )
     return [subject for (subject,) in session.execute(statement)]
+
+
+def count_problems(session: Session) -> int:
+    """How many subjects could not be planned."""
+    statement = select(func.count(bookings.c.subject.distinct())).where(bookings.c.problem_code != "")
+    return session.execute(statement).scalar_one()
 
 
 def listed(

@@ -1,8 +1,8 @@
 """Opening the database, transactions, and leases' owners.
 
 SQLite runs in WAL mode with foreign keys; a write transaction takes the writer's lock at its start (BEGIN IMMEDIATE),
-so it waits for its turn once instead of failing when it first writes. PostgreSQL runs at READ COMMITTED; what must not
-be taken twice is claimed with row locks.
+so it waits for its turn once instead of failing when it first writes. PostgreSQL writes at READ COMMITTED, where what
+must not be taken twice is claimed with row locks, and reads at REPEATABLE READ: one state, as SQLite's readers see.
 """
 
 from __future__ import annotations
@@ -54,8 +54,11 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that reads one consistent state and changes nothing."""
-        with _named_errors(self), self.engine.connect() as connection, Session(bind=connection) as session:
-            yield session
+        with _named_errors(self), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with Session(bind=connection) as session:
+                yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:

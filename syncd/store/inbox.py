@@ -25,6 +25,12 @@ deliveries = Delivery.__table__  # type: ignore[attr-defined]
 ROWS = 100
 """Of one INSERT."""
 
+REPEATED = (
+    "repeats = deliveries.repeats + 1 + excluded.repeats, state = CASE "
+    "WHEN deliveries.state = 'quarantined' AND excluded.state = 'new' THEN 'new' ELSE deliveries.state END"
+)
+"""What a repeated delivery changes: one that could not be used when it first came is taken up when it can be now."""
+
 NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 """The escape of NUL in JSON; after an odd number of backslashes it is a backslash and some text."""
 
@@ -60,7 +66,7 @@ class Arrival:
         text = self.raw or json.dumps(self.body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         if "\\u0000" in text:
             text = NUL.sub(r"\1", text)
-        return text.encode("utf-8", "replace").decode("utf-8")
+        return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def digest(text: str) -> str:
@@ -128,7 +134,7 @@ def _statement(rows: int, dialect: str) -> str:
     values = ", ".join([row] * rows)
     # The names are our own, the values bound.
     inserts = f'INSERT INTO deliveries ({columns}, received_at, "trigger", uid) VALUES {values}'  # noqa: S608
-    return f"{inserts} ON CONFLICT (digest) DO UPDATE SET repeats = deliveries.repeats + 1 + excluded.repeats"
+    return f"{inserts} ON CONFLICT (digest) DO UPDATE SET {REPEATED}"
 
 
 def take(session: Session, states: Sequence[DeliveryState], limit: int, after: int = 0) -> list[Any]:

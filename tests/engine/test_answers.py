@@ -12,7 +12,7 @@ from syncd.model.busy import BusyAnswer, BusyPolicy, BusyState
 from syncd.model.connection import ConnectionState
 from syncd.model.time import Window
 
-from .deliveries import created, rescheduled
+from .deliveries import START, created, rescheduled
 from .world import WORK, World, foreign
 
 STALE_AFTER, KEPT_HOURS = 61, 24
@@ -245,6 +245,16 @@ def test_a_booking_that_has_moved_is_left_out_by_its_new_uid(booked: World) -> N
     booked.tell(rescheduled("c", "a", at=6))
     booked.read(everything=True)
     assert hours_busy(booked, leave_out="c") == [(13, 13.5)]
+
+
+def test_the_other_occurrences_of_a_series_still_block(world: World) -> None:
+    world.person()
+    daily = {"recurringEvent": {"freq": 3, "interval": 1, "count": 3}, "recurringBookingUid": "series"}
+    world.tell(*[created(f"o{n}", told=n, at=24 * n, iCalUID=f"o{n}@Cal.com", **daily) for n in range(3)])
+    world.read(everything=True)
+    window = Window(START, START + timedelta(days=7))
+    assert len(world.ask(window).busy) == 3
+    assert [start for start, _ in world.ask(window, leave_out="o1").busy] == [START, START + timedelta(days=2)]
 
 
 def test_an_unknown_booking_leaves_out_nothing(booked: World) -> None:

@@ -31,6 +31,17 @@ def test_deliveries_nobody_announced_are_taken_in(office: World) -> None:
     assert len(office.events()) == 1
 
 
+def test_many_bookings_that_cannot_be_planned_hold_up_no_other(world: World) -> None:
+    world.provider.add_calendar(WORK)
+    world.person(destination="")
+    gone = {"id": 99, "name": "Gone", "email": "gone@example.com", "timeZone": "UTC", "language": {"locale": "en"}}
+    world.deliver(*[created(f"b{n:03}", told=n / 100, organizer=gone) for n in range(201)], created("z", told=50))
+    world.choose(WORK, user_id=ANNA)
+    assert swept(world).planned == 1
+    world.work()
+    assert [e.uid for e in world.events()] == ["z@Cal.com"]
+
+
 def test_a_no_show_that_waited_for_its_booking_is_taken_in(office: World) -> None:
     office.tell(no_show(), created())
     assert swept(office).taken == 1
@@ -49,9 +60,9 @@ def test_bookings_without_a_destination_are_planned_once_one_is_chosen(world: Wo
     world.provider.add_calendar(WORK)
     connection = world.person(destination="")
     world.tell(created())
-    assert swept(world).planned == 1
+    assert swept(world).planned == 0
     world.choose(WORK, user_id=ANNA, connection_id=connection)
-    swept(world)
+    assert swept(world).planned == 1
     world.work()
     assert len(world.events()) == 1
     assert swept(world).planned == 0

@@ -17,6 +17,8 @@ from .made import ANNA, GUEST, at, booking
 WEEK = timedelta(weeks=1)
 RULE = Recurrence(freq="WEEKLY", count=4)
 STANDING = BookingStatus.ACCEPTED
+START = booking().start
+HOUR = timedelta(hours=1)
 
 
 def event(**changed: Any) -> Event:
@@ -156,6 +158,17 @@ def test_an_occurrence_that_waits_for_consent_is_left_out_until_it_is_written() 
     waiting = occurrence(1, status=BookingStatus.PENDING)
     assert series(occurrence(0), waiting).occurrences == (Occurrence(original=waiting.start),)
     assert series(occurrence(0), waiting, write_requests=True).occurrences == ()
+
+
+def test_a_series_whose_rule_nobody_told_shows_each_of_its_bookings() -> None:
+    starts = [START, START + timedelta(days=7), START + timedelta(days=9)]
+    made = event_for([booking(f"o{n}", series="s", start=t, end=t + HOUR) for n, t in enumerate(starts)])
+    assert made is not None
+    assert (made.start, made.zone, made.rrule) == (START, "UTC", "FREQ=DAILY;COUNT=3")
+    assert [(o.original, o.start) for o in made.occurrences] == [
+        (START + timedelta(days=1), starts[1]),
+        (START + timedelta(days=2), starts[2]),
+    ]
 
 
 def test_a_series_keeps_its_anchor_when_its_first_occurrence_moves() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from syncd.model.busy import BusyTime
 from syncd.model.time import Window
-from syncd.rules.intervals import Interval, clip, merge, without
+from syncd.rules.intervals import Interval, LeftOut, clip, merge, without
 
 from .made import NOON, at
 
@@ -61,4 +61,9 @@ def test_a_window_is_half_open() -> None:
 
 def test_only_busy_times_of_the_named_uids_are_left_out() -> None:
     own, other, nameless = (BusyTime(at(0), at(1), uid=uid) for uid in ("own", "other", ""))
-    assert without([own, other, nameless], frozenset({"own", ""})) == [other, nameless]
+    assert without([own, other, nameless], LeftOut(frozenset({"own", ""}))) == [other, nameless]
+
+
+def test_of_a_series_only_the_occurrence_named_is_left_out() -> None:
+    first, second = (BusyTime(at(start), at(start + 1), uid="series") for start in (0, 5))
+    assert without([first, second], LeftOut(frozenset({"series"}), (at(5), at(6)))) == [first]

@@ -56,6 +56,17 @@ def test_a_reader_sees_one_state_and_waits_for_no_writer(database: Database) -> 
         assert session.get(User, 1) is not None
 
 
+def test_a_reader_sees_the_same_state_in_every_statement(database: Database) -> None:
+    count = text("select count(*) from users")
+    with database.read() as reading:
+        assert reading.execute(count).scalar() == 0
+        with database.write() as session:
+            directory.add_user(session, 1, "anna@example.com", NOW)
+        assert reading.execute(count).scalar() == 0
+    with database.write() as session:
+        assert session.execute(count).scalar() == 1
+
+
 def test_foreign_keys_are_kept(database: Database) -> None:
     with pytest.raises(IntegrityError), database.write() as session:
         session.execute(text("INSERT INTO destinations (id, calendar_id) VALUES (1, 99)"))

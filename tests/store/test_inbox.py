@@ -48,6 +48,21 @@ def test_a_repeat_keeps_what_became_of_the_first(database: Database) -> None:
     assert stored(database) == [(1, "taken", 1)]
 
 
+def test_one_that_could_not_be_used_at_first_is_taken_up_when_it_comes_again_and_can_be(database: Database) -> None:
+    raw = '{"a":1}'
+    for state in (DeliveryState.QUARANTINED, DeliveryState.NEW):
+        with database.each() as connection:
+            inbox.store(connection, [Arrival(source="test", raw=raw, state=state)], NOW)
+    assert stored(database) == [(1, "new", 1)]
+
+
+def test_what_no_database_holds_fails_no_other_delivery(database: Database) -> None:
+    bad = Arrival(source="test", raw="a\x00b\ud800", state=DeliveryState.QUARANTINED, reason="not JSON")
+    with database.each() as connection:
+        inbox.store(connection, [bad, Arrival(source="test", raw="{}")], NOW)
+    assert [state for _, state, _ in stored(database)] == ["quarantined", "new"]
+
+
 def test_deliveries_are_taken_in_order_of_arrival(database: Database) -> None:
     put(database, *[{"n": n} for n in range(7)])
     with database.read() as session:
