@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -38,6 +39,8 @@ READS_PER_CONNECTION = 4
 """Calendars of one connection read at once: one that hangs leaves hands for the others."""
 
 LEASE = timedelta(minutes=10)
+"""Runs from the claim, and anew from each page stored."""
+
 READ_THREADS = 16
 """Calendars read at once, over all connections."""
 
@@ -97,22 +100,27 @@ class BusySync:
         everything: bool = False,
         stopping: Callable[[], bool] = lambda: False,
         progress: Callable[[int], None] = lambda count: None,
+        keep_results: bool = True,
     ) -> BusySyncReport:
-        """Read every calendar that is due; with `everything`, every selected one."""
+        """Read every calendar that is due; with `everything`, every selected one.
+
+        Without `keep_results` the report only counts: a run may last for as long as one connection is slow.
+        """
         report, in_hand = BusySyncReport(), Counter[int]()
         if everything:
             with self._database.write() as session:
                 busy.make_due(session, self._clock(), connection_id)
 
         def turn(ends: Sequence[Reading], free: int) -> Sequence[DueCalendar]:
-            in_hand.subtract(e.calendar.connection_id for e in ends)
+            ended = Counter(e.calendar.connection_id for e in ends)
             with self._database.write() as session:
                 now = self._clock()
                 done = self._write_down(session, ends, now)
-                claimed = [] if stopping() else self._claim(session, now, free, connection_id, in_hand)
+                claimed = [] if stopping() else self._claim(session, now, free, connection_id, in_hand - ended)
+            in_hand.subtract(ended)
             in_hand.update(c.connection_id for c in claimed)
             self._results.publish(done)
-            report.results.extend(done)
+            report.results.extend(done if keep_results else ())
             report.outcomes.update(r.outcome for r in done)
             progress(len(ends))
             return claimed
@@ -163,7 +171,7 @@ class BusySync:
         window = self._window(started)
         audit = cursor is not None and self._audit_due(calendar, started)
         pages = connector.changes(calendar_read(calendar), window, cursor, lambda: self._known(calendar), audit=audit)
-        writer = _PageWriter(self._database, calendar)
+        writer = _PageWriter(self._database, self._clock, calendar)
         for page in pages:
             writer.take(page)
         read = Read(
@@ -216,6 +224,7 @@ class BusySync:
         return results
 
     def _fail(self, session: Session, calendar: DueCalendar, error: ProviderError, now: datetime) -> None:
+        """A refusal breaks the connection, unless its credential has been replaced since the claim."""
         if isinstance(error, ReconnectError):
             directory.move_connection(
                 session,
@@ -224,6 +233,7 @@ class BusySync:
                 now,
                 reason=str(error),
                 remedy=error.remedy,
+                unchanged_since=calendar.claimed_at,
             )
             self._pool.drop(calendar.connection_id)
         again = now + back_off_ceiling(calendar.failures, FAILED_READS) * (0.5 + 0.5 * self._draw())
@@ -233,10 +243,14 @@ class BusySync:
 
 
 class _PageWriter:
-    """Stores the pages of one read: a full one under the next generation as it comes, others all at the end."""
+    """Stores the pages of one read: a full one under the next generation as it comes, others all at the end.
 
-    def __init__(self, database: Database, calendar: DueCalendar) -> None:
+    It writes only while the calendar is held: whoever takes it over writes under the same generation.
+    """
+
+    def __init__(self, database: Database, clock: Clock, calendar: DueCalendar) -> None:
         self._database = database
+        self._clock = clock
         self._calendar = calendar
         self._held: list[ChangePage] = []
         self.full = False
@@ -263,12 +277,21 @@ class _PageWriter:
     def _begin_full(self) -> None:
         self.full = True
         self.generation = self._calendar.generation + 1
-        with self._database.write() as session:
+        with self._holding() as session:
             busy.forget_other_generations(session, self._calendar.id, self._calendar.generation)
 
     def _flush_alone(self) -> None:
-        with self._database.write() as session:
+        with self._holding() as session:
             self._flush(session)
+
+    @contextmanager
+    def _holding(self) -> Iterator[Session]:
+        """A transaction that extends the lease; LeaseLostError when it is another's."""
+        until = self._clock() + LEASE
+        with self._database.write() as session:
+            busy.hold(session, self._calendar, until)
+            yield session
+        self._calendar.lease_until = until
 
     def _flush(self, session: Session) -> None:
         for page in self._held:
@@ -280,6 +303,7 @@ class _PageWriter:
         if not self.full and not self._held:
             return False
         with self._database.write() as session:
+            busy.hold(session, self._calendar, read.lease_until)  # first: two readers lock in the same order
             self._flush(session)
             busy.finish_read(session, read)
             if self.full:

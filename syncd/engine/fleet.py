@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from syncd.errors import ConfigError
-from syncd.store import references, work
+from syncd.errors import ConfigError, StoreError
+from syncd.store import busy, references, tokens, work
 from syncd.store.database import Database
 from syncd.store.owner import this_owner
 from syncd.store.work import Job, Task
@@ -33,6 +33,7 @@ from .runtime import Runtime
 
 if TYPE_CHECKING:
     from procrastinate import App, JobContext
+    from sqlmodel import Session
 
 NOT_SHARED = "Several processes cannot share a SQLite database."
 AGAIN_S = 2.0
@@ -59,11 +60,11 @@ def do(runtime: Runtime, job: Job, stopping: Stopping) -> None:
     connection_id = job.connection_id
     match job.task:
         case Task.WRITE_BOOKINGS:
-            runtime.reconciler.run(runtime.executor, connection_id=connection_id, stopping=stopping)
+            runtime.reconciler.run(runtime.executor, connection_id=connection_id, stopping=stopping, keep_results=False)
         case Task.REFRESH_TOKEN:
             runtime.tokens.run(runtime.executor, connection_id=connection_id, stopping=stopping)
         case Task.READ_CALENDARS:
-            runtime.busy_sync.run(runtime.executor, connection_id=connection_id, stopping=stopping)
+            runtime.busy_sync.run(runtime.executor, connection_id=connection_id, stopping=stopping, keep_results=False)
 
 
 def hand_out(runtime: Runtime, lead: Lead) -> str:
@@ -109,10 +110,9 @@ class Hands:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def hand_back(self) -> None:
+    def end_jobs(self, session: Session) -> None:
         """End the jobs in hand without having done them: others need not wait until this process counts as dead."""
-        with self._runtime.database.write() as session:
-            work.end(session, tuple(self._in_hand))
+        work.end(session, tuple(self._in_hand))
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -198,13 +198,26 @@ def work_until_stopped(runtime: Runtime, environ: Mapping[str, str]) -> int:
     asked.get()
     notifier.stopping(within_s)
     if not hands.stop(within_s):
-        _hand_back_and_exit(runtime, hands)
+        try:
+            hand_back(runtime, hands)
+        finally:
+            os._exit(0)  # threads wait for providers still
     return 0
 
 
-def _hand_back_and_exit(runtime: Runtime, hands: Hands) -> None:
-    structlog.get_logger("syncd.hands").warning("work in hand was not done in time and is handed back")
-    with runtime.database.write() as session:
-        references.release(session, this_owner())
-    hands.hand_back()
-    os._exit(0)  # threads wait for providers still
+def hand_back(runtime: Runtime, hands: Hands | None) -> None:
+    """Free every lease of this process, for others to go on at once. Without the database they run out by themselves.
+
+    What starts anew under the same process id needs it too: its old leases would count as a living one's.
+    """
+    log, owner = structlog.get_logger("syncd.hands"), this_owner()
+    log.warning("work in hand was not done in time and is handed back")
+    try:
+        with runtime.database.write() as session:
+            references.release(session, owner)
+            busy.release(session, owner)
+            tokens.abandon(session, owner, runtime.clock())
+            if hands is not None:
+                hands.end_jobs(session)
+    except StoreError as error:
+        log.error("work in hand could not be handed back", error=str(error))

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from syncd.connector import Ability, CalendarConnector, EventConnector
-from syncd.errors import ConfigError, ParkError, ProviderError, RefreshError, RetryError, VaultError
+from syncd.errors import ConfigError, ParkError, ProviderError, RefreshError, RetryError, StoreError, VaultError
 from syncd.store.database import Database
 from syncd.store.directory import connections
 from syncd.vault import Binding, CredentialVault
@@ -163,6 +163,8 @@ def as_provider_error(error: Exception) -> ProviderError:
     """Any exception as one that says what to do next: an unexpected one is a defect of ours, and parks its work."""
     if isinstance(error, ProviderError):
         return error
+    if isinstance(error, StoreError):
+        return RetryError(f"The store is away: {error}", code=error.code)
     return ParkError(
         f"Unexpected {type(error).__name__} in syncd.", code="defect", remedy="Report it with the log of this time."
     )

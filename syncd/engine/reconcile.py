@@ -8,18 +8,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 
 from sqlmodel import Session
 
 from syncd.connector import EventConnector
-from syncd.errors import ProviderError, UnclearError
+from syncd.errors import ProviderError, UnclearError, WaitUntilError
 from syncd.model.calendar import Receipt
 from syncd.model.clock import Clock
 from syncd.model.reference import Reference, ReferenceState
 from syncd.model.result import Operation, Outcome, SyncResult
 from syncd.provider.guard import Tally, tally
 from syncd.rules.connection import ConnectionEvent
+from syncd.rules.plan import idempotency_key
 from syncd.rules.retry import Decision, RetryPolicy, decide
 from syncd.settings import Writes
 from syncd.store import busy, directory, references
@@ -95,8 +95,12 @@ class Reconciler:
         subjects: Sequence[str] = (),
         stopping: Callable[[], bool] = lambda: False,
         progress: Callable[[int], None] = lambda count: None,
+        keep_results: bool = True,
     ) -> ReconcileReport:
-        """Work until nothing is due. With `stopping`, no new work is taken and what is in hand is finished."""
+        """Work until nothing is due. With `stopping`, no new work is taken and what is in hand is finished.
+
+        Without `keep_results` the report only counts: a run may last for as long as one connection is slow.
+        """
         report = ReconcileReport()
         if not self._may_write():
             return report
@@ -104,7 +108,7 @@ class Reconciler:
         in_hand: Counter[int] = Counter()
 
         def turn(ends: Sequence[Attempt], free: int) -> Sequence[Reference]:
-            in_hand.subtract(e.reference.place.connection_id for e in ends)
+            ended = Counter(e.reference.place.connection_id for e in ends)
             with self._database.write() as session:
                 now = self._clock()
                 done = self._write_down(session, ends, now)
@@ -112,14 +116,15 @@ class Reconciler:
                     now=now,
                     limit=0 if stopping() else free,
                     per_app=per_app,
-                    in_hand={c: n for c, n in in_hand.items() if n},
+                    in_hand=in_hand - ended,
                     connection_id=connection_id,
                     subjects=subjects,
                 )
                 claimed = self._claim(session, due)
+            in_hand.subtract(ended)  # here, for a turn that the store refuses is taken again
             in_hand.update(r.place.connection_id for r in claimed)
             self._results.publish(done)
-            report.results.extend(done)
+            report.results.extend(done if keep_results else ())
             report.outcomes.update(r.outcome for r in done)
             progress(len(ends))
             return claimed
@@ -154,7 +159,20 @@ class Reconciler:
     def _write(self, reference: Reference) -> Receipt | None:
         if reference.desired is None and reference.receipt is None and not reference.attempted:
             return None
-        return self._pool.run_event(reference.place.connection_id, partial(_put_or_remove, reference))
+
+        def send(connector: EventConnector) -> Receipt | None:
+            self._check_lease(reference)
+            return _put_or_remove(reference, connector)
+
+        return self._pool.run_event(reference.place.connection_id, send)
+
+    def _check_lease(self, reference: Reference) -> None:
+        """Nothing is sent once another process may hold the reference, or soon might: a fifth of the lease is kept for
+        the write itself.
+        """
+        now, until = self._clock(), reference.lease_until
+        if until is not None and now + timedelta(seconds=self._writes.lease_seconds / 5) > until:
+            raise WaitUntilError("Its turn came too late.", retry_at=now, code="lease_lost")
 
     def _write_down(self, session: Session, ends: Sequence[Attempt], now: datetime) -> list[SyncResult]:
         finished, results = [], []
@@ -214,13 +232,15 @@ def _put_or_remove(reference: Reference, connector: EventConnector) -> Receipt |
 
 
 def _succeeded(end: Attempt, now: datetime) -> Finished:
-    wanted = end.reference.desired is not None
+    reference, version = end.reference, end.reference.desired_version
+    wanted = reference.desired is not None
     return Finished(
-        id=end.reference.id,
-        lease_until=end.reference.lease_until,
-        version=end.reference.desired_version,
+        id=reference.id,
+        lease_until=reference.lease_until,
+        version=version,
         state=ReferenceState.SYNCED if wanted else ReferenceState.REMOVED,
         receipt=end.receipt,
+        next_key=None if wanted else idempotency_key(reference.subject, reference.place, version + 1),
         applied=True,
         attempted=wanted,
         due_at=now,

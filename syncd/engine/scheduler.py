@@ -72,7 +72,7 @@ class Scheduler:
         self._scheduler = BackgroundScheduler(
             timezone="UTC",
             executors={"default": JobThreads(8)},
-            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+            job_defaults={"max_instances": 2, "coalesce": True, "misfire_grace_time": None},  # see _run
         )
 
     def start(self) -> None:
@@ -135,12 +135,16 @@ class Scheduler:
             Job(
                 "reconcile",
                 every.reconcile,
-                lambda: _counts(runtime.reconciler.run(runtime.executor, stopping=stopping).outcomes),
+                lambda: _counts(
+                    runtime.reconciler.run(runtime.executor, stopping=stopping, keep_results=False).outcomes
+                ),
             ),
             Job(
                 "busy-sync",
                 every.busy_sync,
-                lambda: _counts(runtime.busy_sync.run(runtime.executor, stopping=stopping).outcomes),
+                lambda: _counts(
+                    runtime.busy_sync.run(runtime.executor, stopping=stopping, keep_results=False).outcomes
+                ),
             ),
             Job(
                 "tokens",
@@ -156,8 +160,13 @@ class Scheduler:
         return _counts(report.deliveries)
 
     def _run(self, job: Job) -> None:
-        """Run a job if it was woken or we lead, and once more for each time it is woken meanwhile."""
+        """Run a job if it was woken or we lead, and once more for each time it is woken meanwhile.
+
+        APScheduler counts a run for a moment longer than we do, and drops what exceeds its count: it allows two.
+        """
         with self._lock:
+            if job.running:
+                return  # it began after the wake that this is for; `wake` lets it run again for later ones
             due = job.woken or self._lead is None or self._lead.leads
             job.woken, job.running = False, due
         if not due:
@@ -188,8 +197,11 @@ class Scheduler:
             self._record(job, started_at, time.perf_counter() - started, outcome, detail)
 
     def _record(self, job: Job, started_at: datetime, seconds: float, outcome: str, detail: str) -> None:
-        with self._runtime.database.write() as session:
-            log.job_ran(session, job.name, started_at, self._runtime.clock(), seconds, outcome, detail[:500])
+        try:
+            with self._runtime.database.write() as session:
+                log.job_ran(session, job.name, started_at, self._runtime.clock(), seconds, outcome, detail[:500])
+        except Exception as error:
+            self._log.error("a run could not be recorded", job=job.name, error=f"{type(error).__name__}: {error}")
 
 
 def _counts(counted: dict[str, int]) -> str:

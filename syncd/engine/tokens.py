@@ -20,8 +20,20 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from syncd.connector.oauth import Renewed, renewed
-from syncd.errors import ConfigError, ParkError, ProviderError, ReconnectError, RetryError, VaultError, WaitUntilError
+from syncd.errors import (
+    ConfigError,
+    ParkError,
+    ProviderError,
+    ReconnectError,
+    RetryError,
+    StoreError,
+    UnclearError,
+    VaultError,
+    WaitUntilError,
+)
 from syncd.model.clock import Clock
 from syncd.model.connection import ConnectionState
 from syncd.model.result import Operation, Outcome, SyncResult
@@ -42,7 +54,7 @@ HANDS, HANDS_PER_APP = 16, 4
 """Refreshes at once: in all, and of one app, so that a provider that hangs delays no other's."""
 
 POLL_S = 0.2
-"""How often a row is looked at whose refresh another process holds."""
+"""How often a row is looked at whose refresh another process holds, and a store that failed is tried again."""
 
 SKEW_TOLERATED = timedelta(minutes=2)
 
@@ -50,6 +62,7 @@ Ask = Callable[[int, str, Mapping[str, Any]], Mapping[str, Any]]
 """Asks the platform for a fresh token: user id, app, the credential so far -> its answer, or a `ProviderError`."""
 
 Credential = dict[str, Any]
+Enough = Callable[[TokenRow, Credential], bool]
 
 
 @dataclass(slots=True)
@@ -141,11 +154,7 @@ class Tokens:
         return [row.id for row in self._due()]
 
     def run(
-        self,
-        executor: Executor,
-        *,
-        connection_id: int | None = None,
-        stopping: Callable[[], bool] = lambda: False,
+        self, executor: Executor, *, connection_id: int | None = None, stopping: Callable[[], bool] = lambda: False
     ) -> TokensReport:
         """Refresh every token that is due (of one connection). One another process is refreshing is left to it."""
         report = TokensReport()
@@ -189,18 +198,11 @@ class Tokens:
 
         try:
             self._fresh(row.id, enough, wait_s=0.0)
-        except ProviderError as error:
-            return row, error.code
-        except Exception as error:  # a defect; the next round tries again
-            return row, type(error).__name__
+        except Exception as error:  # one that is none of ours is a defect; the next round tries again
+            return row, error.code if isinstance(error, ProviderError) else type(error).__name__
         return row, "refreshed"
 
-    def _fresh(
-        self,
-        connection_id: int,
-        enough: Callable[[TokenRow, Credential], bool],
-        wait_s: float | None = None,
-    ) -> Credential:
+    def _fresh(self, connection_id: int, enough: Enough, wait_s: float | None = None) -> Credential:
         """The stored credential, refreshed unless it is `enough`."""
         patience = self._settings.wait_seconds if wait_s is None else wait_s
         deadline = self._monotonic() + patience
@@ -210,9 +212,7 @@ class Tokens:
         except TimeoutError:
             raise lock_timeout(connection_id, patience) from None
 
-    def _fresh_in_turn(
-        self, connection_id: int, enough: Callable[[TokenRow, Credential], bool], deadline: float
-    ) -> Credential:
+    def _fresh_in_turn(self, connection_id: int, enough: Enough, deadline: float) -> Credential:
         while True:
             row, credential = self._read(connection_id)
             if enough(row, credential):
@@ -279,13 +279,24 @@ class Tokens:
             raise ReconnectError(
                 "The access token is not accepted any more, and there is no refresh token.", code="no_refresh_token"
             )
-        return spec.refresh(self._opener.opened(row.id, row.app, credential, row.settings))
+        return spec.refresh(self._opener.opened(row.id, row.app, credential, row.settings, for_refresh=True))
 
     def _store(self, held: TokenRow, credential: Credential, fresh: Renewed, counted: Tally) -> Credential:
-        """Swap the new credential in. One that somebody gave meanwhile wins; one only sealed anew does not."""
+        """Keep the new credential. The old refresh token may be used up, so a store that fails is tried again."""
         envelope = self._vault.seal_credential(fresh.credential, held.binding)
+        while True:
+            try:
+                return self._swap(held, credential, envelope, fresh, counted)
+            except (StoreError, SQLAlchemyError):
+                if held.is_free(self._clock()):  # our lease has ended
+                    lost = UnclearError("The refreshed token could not be stored.", code="refresh_not_stored")
+                    raise self._failed(held, lost, counted) from None
+            self._pause(POLL_S)
+
+    def _swap(self, held: TokenRow, credential: Credential, new: str, fresh: Renewed, counted: Tally) -> Credential:
+        """Swap the new credential in. One that somebody gave meanwhile wins; one only sealed anew does not."""
         old = held.envelope
-        while not self._swapped(held, old, envelope, fresh, counted):
+        while not self._swapped(held, old, new, fresh, counted):
             row, theirs = self._read(held.id)
             if theirs != credential:
                 with self._database.write() as session:
@@ -345,9 +356,7 @@ class Tokens:
         return not repeatable and row.facts(repeatable, self._clock()).lost_at is not None
 
     def _result(self, row: TokenRow, counted: Tally, trouble: Trouble | None, detail: str = "") -> SyncResult:
-        outcome = Outcome.DONE
-        if trouble:
-            outcome = Outcome.FAILED if trouble.refused else Outcome.RETRY
+        outcome = Outcome.DONE if trouble is None else Outcome.FAILED if trouble.refused else Outcome.RETRY
         error = trouble.error if trouble else None
         return SyncResult(
             at=self._clock(),

@@ -10,6 +10,7 @@ without asking, instead of all asking again together.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -89,7 +90,7 @@ class RateLimit:
         """How many calls have a place at once."""
         with self._lock:
             now = self._now()
-            return max(0, int((now + self._tolerance - max(self._due, now)) / self._interval) + 1)
+            return max(0, math.floor((now + self._tolerance - max(self._due, now)) / self._interval) + 1)
 
 
 class Guard:

@@ -129,7 +129,7 @@ def subjects_with_problem(session: Session, *, after: str = "", limit: int = 200
 def count_problems(session: Session) -> int:
     """How many subjects could not be planned."""
     statement = select(func.count(bookings.c.subject.distinct())).where(bookings.c.problem_code != "")
-    return session.execute(statement).scalar_one()
+    return int(session.execute(statement).scalar_one())
 
 
 def listed(

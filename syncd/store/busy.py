@@ -38,9 +38,9 @@ LONGEST_UID = 500
 KINDS = {str(kind): kind for kind in BusyKind}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DueCalendar:
-    """A calendar whose busy times are to be read, with all the reader needs."""
+    """A calendar whose busy times are to be read, with all the reader needs. `lease_until` moves on with `hold`."""
 
     id: int
     connection_id: int
@@ -56,6 +56,7 @@ class DueCalendar:
     coverage: Window | None
     audited_at: datetime | None
     failures: int
+    claimed_at: datetime
     lease_until: datetime
 
 
@@ -96,7 +97,7 @@ def claim(
     if rows:
         taken = update(calendars).where(calendars.c.id.in_([r.id for r in rows]))
         session.execute(taken.values(lease_owner=owner, lease_until=lease_until))
-    return [_due(row, lease_until) for row in rows]
+    return [_due(row, now, lease_until) for row in rows]
 
 
 def _with_room(rows: Sequence[Any], per_connection: int, in_hand: Counter[int]) -> list[Any]:
@@ -137,7 +138,7 @@ def _due_statement() -> Any:
     )
 
 
-def _due(row: Any, lease_until: datetime) -> DueCalendar:
+def _due(row: Any, now: datetime, lease_until: datetime) -> DueCalendar:
     emails = {row.email.casefold(), row.account.casefold()}
     return DueCalendar(
         id=row.id,
@@ -154,6 +155,7 @@ def _due(row: Any, lease_until: datetime) -> DueCalendar:
         coverage=Window(row.coverage_start, row.coverage_end) if row.coverage_start else None,
         audited_at=row.audited_at,
         failures=row.failures,
+        claimed_at=now,
         lease_until=lease_until,
     )
 
@@ -246,6 +248,16 @@ def finish_unchanged(session: Session, reads: Sequence[Read]) -> None:
         session.execute(_held(read.calendar_id, read.lease_until).values(**_read_values(read)))
 
 
+def hold(session: Session, calendar: DueCalendar, until: datetime) -> None:
+    """Keep a calendar until `until`, and from anyone else until the transaction ends.
+
+    Raises:
+        LeaseLostError: another reader has taken it over; the transaction must not be committed.
+    """
+    if not session.execute(_held(calendar.id, calendar.lease_until).values(lease_until=until)).rowcount:  # type: ignore[attr-defined]
+        raise LeaseLostError
+
+
 def _held(calendar_id: int, lease_until: datetime) -> Any:
     """An update of a calendar as long as it is held under the claim that ends at `lease_until`."""
     return update(calendars).where(
@@ -298,8 +310,17 @@ def release_dead(session: Session, now: datetime) -> int:
     dead = [owner for (owner,) in session.execute(statement) if owner and is_gone(owner)]
     if not dead:
         return 0
-    freed = update(calendars).where(calendars.c.lease_owner.in_(dead)).values(lease_owner=None, lease_until=None)
-    return session.execute(freed).rowcount  # type: ignore[attr-defined, no-any-return]
+    return _free(session, calendars.c.lease_owner.in_(dead))
+
+
+def release(session: Session, owner: str) -> int:
+    """Hand back what `owner` holds; returns how many. What it still reads is not stored."""
+    return _free(session, calendars.c.lease_owner == owner)
+
+
+def _free(session: Session, condition: Any) -> int:
+    statement = update(calendars).where(condition).values(lease_owner=None, lease_until=None)
+    return session.execute(statement).rowcount  # type: ignore[attr-defined, no-any-return]
 
 
 def times(session: Session, generations: Mapping[int, int], window: Window) -> dict[int, list[BusyTime]]:

@@ -228,7 +228,8 @@ LEASE = (
 class Finished:
     """How an attempt on a reference ended: what the provider confirmed, or the failure and when to try again.
 
-    `state` is what the reference becomes when nothing newer is wanted meanwhile; `receipt` None: nothing is there.
+    `state` is what the reference becomes when nothing newer is wanted meanwhile, `next_key` its idempotency key when
+    something is (None: the one it has); `receipt` None: nothing is there.
     """
 
     id: int
@@ -236,6 +237,7 @@ class Finished:
     version: int
     state: ReferenceState
     receipt: Receipt | None
+    next_key: str | None = None
     applied: bool
     attempted: bool = True
     due_at: datetime
@@ -265,18 +267,19 @@ FINISH = (
     .where(
         references.c.id == bindparam("b_id"),
         references.c.lease_owner == bindparam("b_owner"),
-        references.c.lease_until == bindparam("b_lease", type_=UtcTime),
+        references.c.lease_until == bindparam("b_lease_until", type_=UtcTime),
     )
     .values(
         state=case((_STILL_WANTED, bindparam("b_state")), else_="pending"),
-        due_at=case((_STILL_WANTED, bindparam("b_due", type_=UtcTime)), else_=_NOW),
+        due_at=case((_STILL_WANTED, bindparam("b_due_at", type_=UtcTime)), else_=_NOW),
         applied_version=case((bindparam("b_applied"), bindparam("b_version")), else_=references.c.applied_version),
         applied_at=case((bindparam("b_applied"), _NOW), else_=references.c.applied_at),
         receipt=bindparam("b_receipt"),
+        key=case((_STILL_WANTED, references.c.key), else_=func.coalesce(bindparam("b_next_key"), references.c.key)),
         attempted=bindparam("b_attempted"),
         attempts=case((_STILL_WANTED, bindparam("b_attempts")), else_=0),
-        first_failed_at=case((_STILL_WANTED, bindparam("b_first", type_=UtcTime)), else_=None),
-        error_code=case((_STILL_WANTED, bindparam("b_code")), else_=""),
+        first_failed_at=case((_STILL_WANTED, bindparam("b_first_failed_at", type_=UtcTime)), else_=None),
+        error_code=case((_STILL_WANTED, bindparam("b_error_code")), else_=""),
         error=case((_STILL_WANTED, bindparam("b_error")), else_=""),
         remedy=case((_STILL_WANTED, bindparam("b_remedy")), else_=""),
         lease_owner=None,
@@ -287,21 +290,8 @@ FINISH = (
 
 
 def _finish_row(finished: Finished) -> dict[str, Any]:
-    return {
-        "b_id": finished.id,
-        "b_lease": finished.lease_until,
-        "b_version": finished.version,
-        "b_state": str(finished.state),
-        "b_due": finished.due_at,
-        "b_applied": finished.applied,
-        "b_receipt": dump_receipt(finished.receipt),
-        "b_attempted": finished.attempted,
-        "b_attempts": finished.attempts,
-        "b_first": finished.first_failed_at,
-        "b_code": finished.error_code,
-        "b_error": finished.error,
-        "b_remedy": finished.remedy,
-    }
+    row = {f"b_{name}": getattr(finished, name) for name in Finished.__dataclass_fields__}
+    return row | {"b_state": str(finished.state), "b_receipt": dump_receipt(finished.receipt)}
 
 
 def release_dead(session: Session, now: datetime) -> int:

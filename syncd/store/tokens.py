@@ -139,6 +139,14 @@ def release(session: Session, held: TokenRow) -> None:
     session.execute(statement.values(refresh_owner=None, refresh_until=None))
 
 
+def abandon(session: Session, owner: str, now: datetime) -> int:
+    """Give back every refresh that `owner` holds; returns how many. Their answers count as lost."""
+    statement = update(connections).where(connections.c.refresh_owner == owner)
+    lost = func.coalesce(connections.c.refresh_lost_at, now)
+    values = {"refresh_owner": None, "refresh_until": None, "refresh_lost_at": lost}
+    return session.execute(statement.values(**values)).rowcount  # type: ignore[attr-defined, no-any-return]
+
+
 def swap(session: Session, connection_id: int, old: str, new: str, expires_at: datetime | None, now: datetime) -> bool:
     """Replace the envelope `old` by what a refresh brought; False when it is not `old` any more.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 from syncd.errors import NotFoundError, ReconnectError, ResyncError, RetryError, WaitUntilError
 from syncd.model.busy import BusyState
+from syncd.model.calendar import ChangePage, ItemChange
 from syncd.model.connection import ConnectionState
 from syncd.settings import Busy
+from syncd.testing.memory import MemoryConnector
 
 from .deliveries import created
 from .world import WORK, World, foreign
@@ -208,7 +211,6 @@ def test_a_read_that_broke_off_shows_nothing_of_itself_and_leaves_nothing(
     from sqlalchemy import func, select
 
     from syncd.store import busy
-    from syncd.testing.memory import MemoryConnector
 
     for n in range(250):
         appoint(reader, f"n{n}", 12, day=4 + n % 100)
@@ -264,7 +266,6 @@ def test_the_state_of_what_is_known_is_told(reader: World) -> None:
 def test_an_unexpected_exception_of_a_connector_is_its_own_trouble_only(
     reader: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from syncd.testing.memory import MemoryConnector
 
     def broken(*_arguments: Any, **_named: Any) -> Any:
         raise KeyError("secret")
@@ -282,4 +283,81 @@ def test_a_reconnect_lets_failed_calendars_be_read_again(reader: World) -> None:
     reader.provider.fail_next("changes", ReconnectError("Revoked."))
     reader.read(everything=True)
     reader.runtime.accounts.test(1)
+    assert reader.connection(1).state == ConnectionState.ACTIVE
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["in the middle", "before its first page"])
+def test_a_reader_that_was_taken_over_changes_nothing(
+    reader: World, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    """Both write under the same next generation."""
+    whole = MemoryConnector.changes
+
+    def taken_over(
+        connector: MemoryConnector, calendar: Any, window: Any, cursor: Any, known: Any, **named: Any
+    ) -> Iterator[ChangePage]:
+        monkeypatch.setattr(MemoryConnector, "changes", whole)
+        old = list(whole(connector, calendar, window, None, known, **named))
+        reader.provider.expire_cursors()
+        if begun:
+            yield ChangePage(full=True)
+        appoint(reader, "dentist", 15)
+        reader.clock.advance(minutes=11)
+        assert reader.read(everything=True).outcomes == {"done": 1}
+        yield from old
+
+    monkeypatch.setattr(MemoryConnector, "changes", taken_over)
+    assert reader.read(everything=True).outcomes == {"failed": 1}
+    assert known(reader) == [15]
+    row = reader.calendar(WORK)
+    assert (row.failures, row.lease_owner) == (0, None)
+
+
+def test_a_read_of_many_pages_stays_with_its_reader_as_long_as_it_stores_some(
+    reader: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = MemoryConnector.changes
+    others = []
+
+    def slow(*arguments: Any, **named: Any) -> Iterator[ChangePage]:
+        for page in whole(*arguments, **named):
+            yield page
+            reader.clock.advance(minutes=4)
+            others.append(reader.read(everything=True).outcomes.total())
+
+    for n in range(250):
+        appoint(reader, f"n{n}", 12, day=4 + n % 100)
+    reader.provider.expire_cursors()
+    monkeypatch.setattr(MemoryConnector, "changes", slow)
+    assert "failed" not in reader.read(everything=True).outcomes
+    assert others == [0] * len(others)
+    assert len(others) > 2
+    assert (known(reader), known(reader, day=4)) == ([10], [12])
+
+
+def test_a_read_that_fails_after_its_first_page_gives_the_calendar_back(
+    reader: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: Any, **_named: Any) -> Iterator[ChangePage]:
+        yield ChangePage(full=True)
+        reader.clock.advance(minutes=1)
+        yield ChangePage(changed=[ItemChange(item="one", version="1", times=[])])
+        raise RetryError("The line went dead.")
+
+    monkeypatch.setattr(MemoryConnector, "changes", broken)
+    assert reader.read(everything=True).outcomes == {"failed": 1}
+    row = reader.calendar(WORK)
+    assert (row.lease_owner, row.failures) == (None, 1)
+
+
+def test_a_refusal_of_the_old_credential_breaks_no_connection_that_was_given_a_new_one(
+    reader: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_arguments: Any, **_named: Any) -> Iterator[ChangePage]:
+        reader.clock.advance(seconds=5)
+        reader.runtime.accounts.reconnect(1, {"password": "right"})
+        raise ReconnectError("Revoked.")
+
+    monkeypatch.setattr(MemoryConnector, "changes", refused)
+    assert reader.read(everything=True).outcomes == {"failed": 1}
     assert reader.connection(1).state == ConnectionState.ACTIVE

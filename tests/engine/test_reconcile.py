@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event as Signal
 from threading import Semaphore
@@ -57,6 +59,12 @@ def test_every_booking_is_written_once(office: World) -> None:
     assert office.provider.calls["put_event"] == 40
     office.work()
     assert office.provider.calls["put_event"] == 40
+
+
+def test_a_run_that_keeps_no_results_still_counts_them(office: World) -> None:
+    office.deliver(created("a"), created("b", at=1))
+    report = office.work(keep_results=False)
+    assert (report.results, report.outcomes["done"]) == ([], 2)
 
 
 def test_two_engines_write_every_booking_once(office: World, open_runtime: Any) -> None:
@@ -330,6 +338,109 @@ def test_a_booking_cancelled_while_it_is_being_written_leaves_nothing(office: Wo
     office.work()
     assert office.events() == []
     assert office.reference().state == "removed"
+
+
+class Late(ThreadPoolExecutor):
+    """Its first job waits until `meanwhile` is over."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__(1)
+        self._meanwhile: Callable[[], object] | None = meanwhile
+
+    def submit(self, *arguments: Any, **named: Any) -> Future[Any]:
+        if self._meanwhile:
+            meanwhile, self._meanwhile = self._meanwhile, None
+            meanwhile()
+        return super().submit(*arguments, **named)
+
+
+def test_a_write_whose_lease_another_engine_took_over_is_not_sent(office: World, open_runtime: Any) -> None:
+    other = World(open_runtime(), office.provider, office.clock)
+    office.deliver(created())
+
+    def cancel() -> None:
+        office.clock.advance(seconds=301)
+        other.tell(cancelled())
+
+    with Late(cancel) as executor:
+        office.runtime.reconciler.run(executor)
+    assert office.provider.calls["put_event"] == 0
+    assert (office.events(), office.reference().state) == ([], "removed")
+
+
+def test_a_write_whose_lease_is_nearly_over_is_put_off_unsent(office: World) -> None:
+    office.deliver(created())
+    with Late(lambda: office.clock.advance(seconds=241)) as executor:
+        office.runtime.reconciler.run(executor)
+    row = office.reference()
+    assert (row.state, row.error_code, row.attempts, row.attempted) == ("pending", "lease_lost", 0, False)
+    assert office.provider.calls["put_event"] == 0
+    office.clock.advance(seconds=5)
+    office.work()
+    assert len(office.events()) == 1
+
+
+def test_a_booking_wanted_again_while_its_removal_is_sent_is_another_event(
+    office: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A provider may keep the id of a removed event taken."""
+    office.tell(created())
+    key = office.reference().key
+    office.deliver(cancelled())
+    perform = office.provider.perform
+
+    def wanted_again(operation: str, run: Callable[[], Any]) -> Any:
+        done = perform(operation, run)
+        if operation == "remove_event":
+            office.deliver(created(told=40))
+        return done
+
+    monkeypatch.setattr(office.provider, "perform", wanted_again)
+    office.work()
+    office.clock.advance(minutes=1)
+    office.work()
+    assert len(office.events()) == 1
+    assert office.reference().key != key
+
+
+def test_a_time_the_provider_names_holds_for_a_connector_opened_anew(office: World) -> None:
+    office.provider.fail_next("put_event", WaitUntilError("Slow.", retry_at=office.clock() + timedelta(hours=3)))
+    office.tell(created("a"))
+    office.runtime.pool.drop(1)
+    office.tell(created("b", at=1))
+    assert office.provider.calls["put_event"] == 1
+    assert {r.error_code for r in office.references()} == {"throttled"}
+
+
+def test_a_connector_opened_anew_keeps_to_the_limit_its_calls_have_used_up(office: World, open_runtime: Any) -> None:
+    limited = office.runtime.settings.model_copy(update={"apps": {"memory": App(requests_per_minute=1)}})
+    world = World(open_runtime(settings=limited), office.provider, office.clock)
+    world.tell(created("a"))
+    world.runtime.pool.drop(1)
+    world.tell(created("b", at=1))
+    assert office.provider.calls["put_event"] == 1
+    assert world.runtime.pool.quotas() == {"memory": 0}
+
+
+def test_an_end_written_down_at_the_second_try_is_counted_once(office: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a connection would get more hands than it may have."""
+    in_hand: list[int] = []
+    claim, finish, failures = references.claim, references.finish, [StoreError("Locked.")]
+
+    def seen_claim(session: Any, due: Any, *arguments: Any) -> Any:
+        in_hand.extend(due.in_hand.values())
+        return claim(session, due, *arguments)
+
+    def failing_finish(session: Any, finished: Any, *arguments: Any) -> int:
+        if finished and failures:
+            raise failures.pop()
+        return finish(session, finished, *arguments)
+
+    monkeypatch.setattr(references, "claim", seen_claim)
+    monkeypatch.setattr(references, "finish", failing_finish)
+    office.tell(*[created(f"b{n}", told=n / 100, at=n) for n in range(20)])
+    assert len(office.events()) == 20
+    assert min(in_hand, default=1) > 0
 
 
 def test_a_connection_that_hangs_delays_nobody_else(

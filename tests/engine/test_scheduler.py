@@ -10,6 +10,7 @@ import pytest
 
 from syncd.engine.runtime import Runtime
 from syncd.engine.scheduler import Scheduler
+from syncd.errors import StoreError
 from syncd.model.clock import utc_now
 from syncd.settings import Jobs, Settings
 from syncd.store import inbox, log
@@ -142,3 +143,47 @@ def test_stopping_finishes_what_is_in_hand(hourly: World, scheduler: Scheduler) 
 
 def test_a_scheduler_that_never_started_stops_at_once(hourly: World) -> None:
     assert Scheduler(hourly.runtime).stop()
+
+
+def test_a_job_woken_in_the_moment_it_ends_runs_again_at_once(
+    hourly: World, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """We are done with the run, and APScheduler still counts it."""
+    runs, again = [], threading.Event()
+    run = Scheduler._run
+
+    def woken_at_its_end(self: Scheduler, job: Any) -> None:
+        run(self, job)
+        if job.name != "busy-sync":
+            return
+        runs.append(job)
+        if len(runs) > 1:
+            again.set()
+            return
+        self.wake("busy-sync")
+        assert again.wait(30)
+
+    monkeypatch.setattr(Scheduler, "_run", woken_at_its_end)
+    scheduler.start()
+    assert again.wait(15)
+
+
+def test_a_job_whose_run_cannot_be_recorded_can_be_woken_again(
+    hourly: World, scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+    record = log.job_ran
+
+    def away(session: Any, name: str, *arguments: Any) -> None:
+        if name == "busy-sync" and not asked.is_set():
+            asked.set()
+            raise StoreError("The server went away.")
+        record(session, name, *arguments)
+
+    monkeypatch.setattr(log, "job_ran", away)
+    monkeypatch.setattr("syncd.engine.scheduler.RECORD_EVERY_S", 0.0)
+    scheduler.start()
+    assert asked.wait(30)
+    until(lambda: not scheduler._jobs["busy-sync"].running)
+    scheduler.wake("busy-sync")
+    until(lambda: "busy-sync" in runs(hourly))

@@ -147,7 +147,9 @@ def test_what_is_left_is_what_has_a_place_at_once() -> None:
     for left in (5, 4, 3, 2, 1, 0, 0):
         rate.reserve(60)
         assert rate.left == left
-    clock[0] += 2.0
+    clock[0] += 1.5
+    assert rate.left == 0
+    clock[0] += 0.5
     assert rate.left == 1
     assert RateLimit(6, now=lambda: 0.0).left == 1
 

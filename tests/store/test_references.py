@@ -121,6 +121,19 @@ def test_something_newer_wanted_meanwhile_stays_pending(one: Database) -> None:
     assert (next_.desired, next_.receipt) == (None, RECEIPT)
 
 
+def test_what_is_wanted_again_after_a_removal_gets_the_next_key(one: Database) -> None:
+    (claimed,) = claim(one)
+    finish(one, state=ReferenceState.REMOVED, receipt=None, next_key="next")
+    assert reference(one).key == claimed.key
+    with one.write() as session:
+        references.want(session, claimed, None, claimed.key, NOW)
+    (removing,) = claim(one)
+    with one.write() as session:
+        references.want(session, removing, EVENT, removing.key, NOW)
+    finish(one, version=2, state=ReferenceState.REMOVED, receipt=None, next_key="next")
+    assert reference(one).key == "next"
+
+
 def test_a_failure_does_not_touch_what_was_applied(one: Database) -> None:
     claim(one)
     finish(one)

@@ -6,8 +6,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from syncd.connector.oauth import to_ms
 from syncd.errors import (
@@ -77,6 +80,56 @@ def test_a_limit_of_the_provider_is_kept(desk: Desk, connection: int, issuer: Is
     clock.advance(hours=1)
     assert desk.failure(connection).code == "refresh_throttled"
     assert desk.row(connection).refresh_retry_at == clock() + timedelta(minutes=10)
+
+
+def test_a_limit_of_whoever_issues_tokens_closes_no_calendar(
+    desk: Desk, connection: int, issuer: Issuer, clock: MovableClock
+) -> None:
+    assert desk.probe(connection)
+    issuer.answers.append(Answer(429, {}, {"Retry-After": "600"}))
+    clock.advance(minutes=57)
+    assert desk.round() == {"refresh_throttled": 1}
+    assert desk.probe(connection)
+
+
+class Away:
+    """A store that refuses the next `times` new credentials."""
+
+    def __init__(self, desk: Desk, times: int) -> None:
+        self.times = times
+        event.listen(desk.database.engine, "before_cursor_execute", self._before)
+
+    def _before(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if self.times and statement.startswith("UPDATE") and "envelope=" in statement.partition("WHERE")[0]:
+            self.times -= 1
+            raise OperationalError(statement, None, Exception("database is locked"))
+
+
+def test_a_new_token_survives_a_store_that_is_away_for_a_moment(
+    open_a_desk: OpenDesk, issuer: Issuer, clock: MovableClock
+) -> None:
+    desk = open_a_desk(pause=lambda seconds: clock.advance(seconds=seconds))
+    connection = desk.connect(issuer.access, issuer.refresh)
+    away = Away(desk, times=3)
+    clock.advance(minutes=55)
+    assert desk.round() == {"refreshed": 1}
+    assert (away.times, issuer.reused) == (0, 0)
+    assert desk.credential(connection)["refresh_token"] == issuer.refresh
+
+
+def test_a_new_token_that_cannot_be_stored_counts_as_a_lost_answer(
+    open_a_desk: OpenDesk, issuer: Issuer, clock: MovableClock
+) -> None:
+    desk = open_a_desk(pause=lambda seconds: clock.advance(seconds=seconds))
+    connection = desk.connect(issuer.access, issuer.refresh)
+    Away(desk, times=10_000)
+    clock.advance(minutes=50)
+    began = clock()
+    assert desk.round() == {"refresh_not_stored": 1}
+    row = desk.row(connection)
+    assert clock() - began == timedelta(minutes=2), "as long as the lease lasts"
+    assert (row.state, row.refresh_owner, row.refresh_lost_at) == ("active", None, clock())
+    assert desk.access(connection) == "access-0"
 
 
 def test_a_wrong_client_is_the_operators_and_heals_once_it_is_mended(
