@@ -38,6 +38,8 @@ WEBHOOK_PATH = "/api/webhook/app-credential"
 TOKEN_PATH = "/api/credential-sync/token"  # noqa: S105
 FORM = "application/x-www-form-urlencoded"
 
+MAX_FORM_FIELDS = 20
+
 SPENDING = frozenset({"replay", "not_decrypted", "wrong_secret"})
 """Codes that count as failures of their source."""
 
@@ -93,7 +95,7 @@ class CredentialWebhook:
         def work(_body: bytes, source: str) -> Reply:
             nonce = self._stamp(request, source)
             target = wire.read_target(dict(request.query_params), needs_app=False)
-            return self._receiver.listed(target, nonce=nonce)
+            return self._receiver.listed(target, nonce=nonce, source=source)
 
         return await self._answer(request, work)
 
@@ -112,9 +114,7 @@ class CredentialWebhook:
 
         def work(body: bytes, source: str) -> Reply:
             is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
-            values = (
-                dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=20)) if is_form else self._parsed(body)
-            )
+            values = _form(body) if is_form else self._parsed(body)
             target = wire.read_target(values, user_field="calcomUserId", needs_app=True)
             return self._answers.answer(target, source=source)
 
@@ -172,3 +172,10 @@ class CredentialWebhook:
         return Response(
             reply.body, reply.status, {"content-type": "application/json", **reply.headers, **(headers or {})}
         )
+
+
+def _form(body: bytes) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=MAX_FORM_FIELDS))
+    except ValueError:
+        raise BodyError(400, f"The form has more than {MAX_FORM_FIELDS} fields.") from None

@@ -1,19 +1,22 @@
 """Who asks: the client's address, believed from trusted proxies only, and how often it may.
 
-A proxy in front of syncd is named in the configuration. From such a peer the right-most address of X-Forwarded-For that
-is not itself a trusted proxy is the client; from anyone else the header means nothing.
+A proxy in front of syncd is named in the configuration. From such a peer the last address in the X-Forwarded-For lines
+that is not itself a trusted proxy is the client; from anyone else the header means nothing. What stands before it was
+written by the client.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from starlette.requests import HTTPConnection
 
 MAX_SOURCES = 10_000
+PORT = re.compile(r"\[(?P<v6>[^\]]*)\](:\d+)?|(?P<v4>[\d.]+):\d+")
 
 
 def client_address(connection: HTTPConnection, trusted: Sequence[IPv4Network | IPv6Network]) -> str:
@@ -21,27 +24,50 @@ def client_address(connection: HTTPConnection, trusted: Sequence[IPv4Network | I
     peer = connection.client.host if connection.client else "unknown"
     if not _is_trusted(peer, trusted):
         return peer
-    forwarded = [part.strip() for part in connection.headers.get("x-forwarded-for", "").split(",") if part.strip()]
-    for address in reversed(forwarded):
+    forwarded = ",".join(connection.headers.getlist("x-forwarded-for")).split(",")
+    for part in reversed([part.strip() for part in forwarded if part.strip()]):
+        address = _without_port(part)
+        if _parsed(address) is None:
+            return peer
         if not _is_trusted(address, trusted):
             return address
     return peer
 
 
-def _is_trusted(address: str, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
-    if not trusted:
-        return False
+def _without_port(text: str) -> str:
+    """An address as proxies write it: `203.0.113.9:4711`, `[::1]:4711`, or without a port."""
+    if found := PORT.fullmatch(text):
+        return found["v6"] or found["v4"]
+    return text
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+    """An IPv4 address that came as an IPv6 one is IPv4; None for what is no address."""
     try:
         parsed = ip_address(address)
     except ValueError:
-        return False
-    return any(parsed in network for network in trusted)
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+def _is_trusted(address: str, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+    parsed = _parsed(address)
+    return parsed is not None and any(parsed in network for network in trusted)
+
+
+def _limited_as(source: str) -> str:
+    """What has one limit: an IPv4 address, or an IPv6 network of /64, all of which one subscriber has."""
+    parsed = _parsed(source)
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Address(int(parsed) >> 64 << 64))
+    return str(parsed or source)
 
 
 class SourceLimit:
     """How many requests a minute each source may make: a bucket of `per_minute`, refilled evenly.
 
-    Remembers the sources seen last, at most `MAX_SOURCES`: one that comes back after being forgotten starts anew.
+    The addresses of one IPv6 /64 network are one source. Remembers the sources seen last, at most `MAX_SOURCES`: one
+    that comes back after being forgotten starts anew.
     """
 
     def __init__(self, per_minute: int, now: Callable[[], float] = time.monotonic) -> None:
@@ -66,11 +92,12 @@ class SourceLimit:
 
     def _left(self, source: str) -> tuple[float, float]:
         now = self._now()
-        left, at = self._buckets.get(source, (self._capacity, now))
+        left, at = self._buckets.get(_limited_as(source), (self._capacity, now))
         return min(self._capacity, left + (now - at) * self._per_second), now
 
     def _keep(self, source: str, left: float, now: float) -> None:
-        self._buckets[source] = (left, now)
-        self._buckets.move_to_end(source)
+        limited = _limited_as(source)
+        self._buckets[limited] = (left, now)
+        self._buckets.move_to_end(limited)
         while len(self._buckets) > MAX_SOURCES:
             self._buckets.popitem(last=False)

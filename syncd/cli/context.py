@@ -69,14 +69,17 @@ class Context:
         runtime = Runtime(self.settings, self.ring(), sinks=(LogSink(),) if self._logs_results(daemon) else ())
         try:
             runtime.upgrade()
-            with self._platform(runtime):
+            with self._platform(runtime, finish=not daemon):
                 yield runtime
         finally:
             runtime.close()
 
     @contextmanager
-    def _platform(self, runtime: Runtime) -> Iterator[None]:
-        """With the platform that credentials are shared with, where one is configured."""
+    def _platform(self, runtime: Runtime, *, finish: bool) -> Iterator[None]:
+        """With the platform that credentials are shared with, where one is configured.
+
+        With `finish`, a block that ends well waits for what it pushes: no later process would push it.
+        """
         if not has_platform(self.settings.credential_sync, os.environ):
             yield
             return
@@ -85,6 +88,8 @@ class Context:
         platform = Platform(runtime, os.environ)
         try:
             yield
+            if finish:
+                platform.finish()
         finally:
             platform.close()
 

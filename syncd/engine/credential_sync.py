@@ -11,7 +11,8 @@ one of the same account; else the oldest, and the log says so.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +31,7 @@ from syncd.settings import CredentialSync
 from syncd.source import credential_sync as wire
 from syncd.source import key_objects
 from syncd.source.credential_sync import CredentialSyncError, Delivery, Reply, Target
-from syncd.source.issues import custom
+from syncd.source.issues import UNSTORABLE, custom
 from syncd.source.key_objects import KeyShape
 from syncd.source.platform import PlatformAccess
 from syncd.store import directory, platform, tokens
@@ -92,34 +93,27 @@ class CredentialReceiver:
         Raises:
             CredentialSyncError: it is refused, and nothing was changed.
         """
-        try:
+        with self._refusal_audited(Action.CREDENTIAL_RECEIVED, delivery.user_id, source):
             shape = self._require_place(delivery)
             credential = self._opened(delivery, shape)
             received = self._store(delivery, shape, credential, nonce, source)
-        except CredentialSyncError as error:
-            self._audit.record(
-                action=Action.CREDENTIAL_RECEIVED,
-                result=AuditResult.REFUSED,
-                actor=ACTOR,
-                source=source,
-                target=f"user {delivery.user_id}",
-                detail=error.code,
-            )
-            raise
         self._results.publish([received.result])
         self._pool.drop(received.connection_id)
         if self._spec(delivery.app):
             self._probe_later(received)
         return wire.created(delivery.user_id) if received.created else wire.updated(delivery.user_id)
 
-    def listed(self, target: Target, *, nonce: str = "") -> Reply:
+    def listed(self, target: Target, *, nonce: str = "", source: str = "") -> Reply:
         """The connections of a user, without a secret.
 
         Raises:
             CredentialSyncError: the nonce was used before.
         """
         if nonce:
-            with self._database.write() as session:
+            with (
+                self._refusal_audited(Action.CREDENTIAL_READ, target.user_id, source),
+                self._database.write() as session,
+            ):
                 self._use(session, nonce)
         with self._database.read() as session:
             rows = self._rows(session, target)
@@ -135,7 +129,10 @@ class CredentialReceiver:
         Raises:
             CredentialSyncError: there is none, several could be meant, or the nonce was used before.
         """
-        with self._database.write() as session:
+        with (
+            self._refusal_audited(Action.CREDENTIAL_REMOVED, target.user_id, source),
+            self._database.write() as session,
+        ):
             self._use(session, nonce)
             rows = self._rows(session, target)
             if not rows:
@@ -148,6 +145,22 @@ class CredentialReceiver:
         assert row.id is not None
         self._pool.drop(row.id)
         return Reply(200, {"credentialDeleted": {"id": row.id, "appId": row.app}})
+
+    @contextmanager
+    def _refusal_audited(self, action: Action, user_id: int, source: str) -> Iterator[None]:
+        """Around the transaction: what it refuses is rolled back, and the event stays."""
+        try:
+            yield
+        except CredentialSyncError as error:
+            self._audit.record(
+                action=action,
+                result=AuditResult.REFUSED,
+                actor=ACTOR,
+                source=source,
+                target=f"user {user_id}",
+                detail=error.code,
+            )
+            raise
 
     def _require_place(self, delivery: Delivery) -> KeyShape:
         """User, then app, as the original asks; the shape of the app's key object."""
@@ -288,7 +301,7 @@ class CredentialReceiver:
         spec = self._spec(app)
         named = spec.account(spec.credential.model_validate(credential)) if spec else ""
         values = [str(credential[name]) for name in shape.identity if isinstance(credential.get(name), str)]
-        return named or (values[0] if values else "")
+        return UNSTORABLE.sub("", named or (values[0] if values else ""))
 
     def _result(self, row: Connection, created: bool, note: str, now: datetime) -> SyncResult:
         parts = ["created" if created else "updated", note]

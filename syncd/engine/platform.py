@@ -7,6 +7,7 @@ and new credentials pushed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from syncd.source.platform import PlatformClient, PlatformTokens
 
@@ -16,6 +17,39 @@ from .credential_sync import CredentialReceiver
 from .platform_access import check_address, load_access
 from .platform_answers import PlatformAnswers
 from .runtime import Runtime
+
+THREADS, THREAD_NAMES = 8, "syncd-platform"
+FINISH_S = 30.0
+"""How long a command that is done waits for its pushes."""
+
+LAST_WORDS_S = 3.0
+"""How long a stop waits for pushes that are given up to say so in the log."""
+
+
+class _Threads:
+    """Threads of the platform's own: a provider that hangs holds up no booking. Each starts when it is needed."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix=THREAD_NAMES)
+        self._in_hand: set[Future[object]] = set()
+
+    def run(self, work: Callable[[], object]) -> None:
+        """Do it later.
+
+        Raises:
+            RuntimeError: they are closed.
+        """
+        future = self._executor.submit(work)
+        self._in_hand.add(future)
+        future.add_done_callback(self._in_hand.discard)
+
+    def wait(self, within_s: float) -> None:
+        """Wait until nothing is in hand, for so long at most."""
+        wait(self._in_hand.copy(), timeout=within_s)
+
+    def close(self) -> None:
+        """Begin nothing more, and wait for nobody."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 class Platform:
@@ -31,6 +65,8 @@ class Platform:
         self.access = load_access(sync, environ)
         self.audit = Audit(runtime.database, clock)
         self._client = PlatformClient(self.access, clock)
+        self._threads = _Threads()
+        self.background = self._threads.run
         if self.access.endpoint:
             runtime.tokens.ask = PlatformTokens(self._client, sync.token_minutes, clock).ask
         self._pusher = CredentialPusher(
@@ -41,7 +77,7 @@ class Platform:
             access=self.access,
             url=check_address(settings.calcom.url, "calcom.url") if self.access.is_on else "",
             clock=clock,
-            background=_background(runtime),
+            background=self.background,
         )
         runtime.accounts.on_credential = self._pusher.offer
         self.receiver = CredentialReceiver(
@@ -54,7 +90,7 @@ class Platform:
             access=self.access,
             settings=sync,
             clock=clock,
-            background=_background(runtime),
+            background=self.background,
         )
         self.answers = PlatformAnswers(
             runtime.database,
@@ -64,11 +100,13 @@ class Platform:
             clock=clock,
         )
 
+    def finish(self, within_s: float = FINISH_S) -> None:
+        """Let pushes in hand come to their end, with as many attempts as fit in that time."""
+        self._threads.wait(within_s)
+
     def close(self) -> None:
-        """End pushes that wait for their next attempt, and close sockets."""
+        """End pushes that wait for their next attempt, and close sockets. Calls that hang are left behind."""
         self._pusher.close()
+        self._threads.close()
+        self._threads.wait(LAST_WORDS_S)
         self._client.close()
-
-
-def _background(runtime: Runtime) -> Callable[[Callable[[], object]], object]:
-    return lambda work: runtime.executor.submit(work)

@@ -23,7 +23,7 @@ from typing import Any
 from syncd.errors import InputError
 from syncd.settings import CredentialSync
 
-from .issues import MISSING, Issue, integer_issues, object_issues, text_issues
+from .issues import MISSING, Issue, integer_issues, object_issues, string_issues, text_issues
 from .key_objects import SPELLINGS
 
 TIMESTAMP_HEADER, NONCE_HEADER = "x-syncd-timestamp", "x-syncd-nonce"
@@ -43,8 +43,8 @@ class Reply:
 
     @property
     def body(self) -> bytes:
-        """As JavaScript writes it."""
-        return json.dumps(self.content, separators=(",", ":"), ensure_ascii=False).encode()
+        """As JavaScript writes it; half of a surrogate pair is escaped."""
+        return json.dumps(self.content, separators=(",", ":"), ensure_ascii=False).encode(errors="backslashreplace")
 
 
 class CredentialSyncError(InputError):
@@ -145,7 +145,7 @@ def read_delivery(body: object) -> Delivery:
     if not isinstance(body, dict):
         raise with_issues(object_issues(body))
     issues = _required(body, integer_issues, "userId")
-    issues += _required(body, text_issues, "appSlug") + _required(body, text_issues, "keys")
+    issues += _required(body, string_issues, "appSlug") + _required(body, string_issues, "keys")
     issues += _optional(body, integer_issues, "credentialId")
     if issues:
         raise with_issues(issues)
@@ -154,7 +154,7 @@ def read_delivery(body: object) -> Delivery:
 
 
 def read_target(values: object, *, user_field: str = "userId", needs_app: bool) -> Target:
-    """The connections named by a query, a form or a JSON body; numbers may be text.
+    """The connections named by a query, a form or a JSON body; numbers may be text. An empty app is no app.
 
     Raises:
         CredentialSyncError: 400 with every issue.
@@ -163,7 +163,7 @@ def read_target(values: object, *, user_field: str = "userId", needs_app: bool) 
         raise with_issues(object_issues(values))
     values = {name: _unquoted(value) if name != "appSlug" else value for name, value in values.items()}
     issues = _required(values, integer_issues, user_field) + _optional(values, integer_issues, "credentialId")
-    issues += (_required if needs_app else _optional)(values, text_issues, "appSlug")
+    issues += (_required if needs_app else _optional)(values, _filled_text_issues, "appSlug")
     if issues:
         raise with_issues(issues)
     return _target(values, user_field)
@@ -213,6 +213,10 @@ def _required(body: Mapping[str, Any], check: Check, name: str) -> list[Issue]:
 
 def _optional(body: Mapping[str, Any], check: Check, name: str) -> list[Issue]:
     return check(body[name], (name,)) if body.get(name) is not None else []
+
+
+def _filled_text_issues(value: object, path: tuple[str | int, ...]) -> list[Issue]:
+    return text_issues(value, path, filled=True)
 
 
 def _unquoted(value: object) -> object:

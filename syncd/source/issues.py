@@ -5,10 +5,15 @@ Values are never quoted, only their types. The order of an issue's fields is zod
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 Issue = dict[str, Any]
 Path = tuple[str | int, ...]
+
+
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""Characters that JSON can carry and a database cannot: NUL, and halves of a surrogate pair."""
 
 
 class _Missing:
@@ -57,10 +62,17 @@ def object_issues(value: object, path: Path = ()) -> list[Issue]:
     return [] if isinstance(value, dict) else [wrong_type("object", value, path)]
 
 
+def string_issues(value: object, path: Path) -> list[Issue]:
+    """What JavaScript calls a string is asked for."""
+    return [] if isinstance(value, str) else [wrong_type("string", value, path)]
+
+
 def text_issues(value: object, path: Path, *, filled: bool = False) -> list[Issue]:
-    """A text is asked for; with `filled`, one that is not empty."""
+    """A text that can be stored is asked for; with `filled`, one that is not empty."""
     if not isinstance(value, str):
-        return [wrong_type("string", value, path)]
+        return string_issues(value, path)
+    if UNSTORABLE.search(value):
+        return [custom("String must not contain NUL or half of a surrogate pair", path)]
     return [_too_small("string", "String must contain at least 1 character(s)", path)] if filled and not value else []
 
 

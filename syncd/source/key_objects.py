@@ -114,6 +114,9 @@ SHAPES: Mapping[str, KeyShape] = {
 }
 """App slug -> its key object."""
 
+MAX_DIGITS = 18
+"""More than any time in milliseconds has."""
+
 NO_REFRESH_TOKEN = (("refresh_token", ""), ("refresh_token", oauth.PLACEHOLDER))
 
 SPELLINGS = frozenset(spelling for shape in SHAPES.values() for spelling in shape.spellings)
@@ -143,6 +146,8 @@ def shape_issues(shape: KeyShape, key: object) -> list[Issue]:
     if not isinstance(key, dict):
         return object_issues(key, path)
     issues = [i for f in shape.texts for i in text_issues(key.get(f, MISSING), (*path, f), filled=True)]
+    texts = [f for f in shape.identity if f not in shape.texts and isinstance(key.get(f), str)]
+    issues += [i for f in texts for i in text_issues(key[f], (*path, f))]
     issues += [i for f in shape.lists for i in texts_issues(key.get(f, MISSING), (*path, f))]
     if shape.has_token:
         issues += [i for f in OAUTH_TEXTS if f in key for i in text_issues(key[f], (*path, f))]
@@ -197,10 +202,10 @@ def identity_of(shape: KeyShape, credential: Mapping[str, Any]) -> tuple[str, ..
 
 
 def is_number(value: object) -> bool:
-    """A finite number, or one written as text, as some platforms do."""
+    """A number of at most `MAX_DIGITS` digits, or one written as text, as some platforms do."""
     if isinstance(value, str):
-        return value.isascii() and value.isdigit()
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+        return value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**MAX_DIGITS
 
 
 def _lifetime_end(key: Mapping[str, Any]) -> int | None:

@@ -125,3 +125,9 @@ def test_a_time_named_by_the_provider_is_passed_on(world: World, connection: int
 def test_a_token_that_has_ended_is_not_given(world: World, connection: int) -> None:
     answer = world.caller(fresh=lambda _: {"access_token": "x", "expiry_date": 1767300000000}).token()
     assert answer.status_code == 503
+
+
+def test_a_form_of_too_many_fields_is_refused(world: World, connection: int) -> None:
+    answer = world.caller().token(**dict.fromkeys(map(str, range(20)), "x"))  # type: ignore[arg-type]
+    assert answer.status_code == 400
+    assert "more than 20 fields" in answer.text

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from syncd.api.credentials import TOKEN_PATH, WEBHOOK_PATH
 from syncd.errors import ReconnectError, RetryError
 from syncd.model.connection import ConnectionState
 from syncd.model.result import Operation
 from syncd.settings import CredentialSync, Http
+from syncd.source.credential_sync import told
 from syncd.store import directory
 from syncd.testing.memory import MemoryProvider
 from syncd.vault.calcom import encode_legacy
@@ -354,7 +356,7 @@ def test_a_connection_is_removed_by_query_or_body_and_never_by_guess(world: Worl
     assert caller.delete({"userId": 7, "credentialId": 1}).json() == {"credentialDeleted": {"id": 1, "appId": GOOGLE}}
     assert caller.delete(userId=7, appSlug=GOOGLE).json() == {"credentialDeleted": {"id": 2, "appId": GOOGLE}}
     assert caller.delete(userId=7, appSlug=GOOGLE).status_code == 404
-    assert [event[:3] for event in world.events()] == [
+    assert [event[:3] for event in world.events() if event[1] == "done"] == [
         ("credential_removed", "done", "connection 1"),
         ("credential_removed", "done", "connection 2"),
     ]
@@ -380,3 +382,69 @@ def test_no_secret_is_in_the_store_the_log_or_an_answer(world: World, capfd: pyt
     shown = repr(told) + "".join(capfd.readouterr()) + world.everything()
     assert "connection 1" in shown
     assert not [canary for canary in canaries if canary in shown]
+
+
+@pytest.mark.parametrize("app", ["", "\ud800", "a\0b"])
+def test_an_app_that_no_slug_can_be_is_refused_by_field_and_nothing_is_guessed(world: World, app: str) -> None:
+    world.add_connection(GOOGLE, TOKEN)
+    caller = world.caller()
+    asked = json.dumps({"calcomUserId": 7, "appSlug": app})
+    refused = [
+        caller.delete({"userId": 7, "appSlug": app}),
+        caller.http.post(TOKEN_PATH, content=asked, headers={HEADER: SECRET}),
+    ]
+    assert [(answer.status_code, answer.json()["error"][0]["path"]) for answer in refused] == [(400, ["appSlug"])] * 2
+    assert caller.post(appSlug=app) == (404, '{"message":"App not found"}')
+    assert len(world.connections()) == 1
+
+
+def test_a_query_for_an_app_with_nul_is_refused(world: World) -> None:
+    assert world.caller().get(userId=7, appSlug="\0").status_code == 400
+
+
+@pytest.mark.parametrize("email", ["x\0y", "\ud800"])
+def test_an_account_that_cannot_be_stored_is_refused_by_field(world: World, email: str) -> None:
+    status, text = world.caller().post({**TOKEN, "email": email})
+    assert (status, json.loads(text)["error"][0]["path"]) == (400, ["keys", "email"])
+
+
+def test_an_account_named_by_a_connector_is_stored_without_what_no_database_takes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(world.runtime.registry.spec(CALDAV), account=lambda _: "an\0n\ud800")
+    monkeypatch.setattr(world.runtime.registry, "spec", lambda _app: spec)
+    assert world.caller().post(LOGIN, appSlug=CALDAV) == CREATED
+    assert world.connections()[0].account == "ann"
+
+
+@pytest.mark.parametrize("issued", ["1" * 5000, 10**400, "1" * 19])
+def test_a_time_of_too_many_digits_is_no_time(world: World, issued: object) -> None:
+    key = {"access_token": "00D", "instance_url": "https://x.example", "issued_at": issued, "token_lifetime": 7200}
+    assert world.caller().post(key, appSlug="salesforce") == CREATED
+    assert world.connections()[0].token_expires_at is None
+
+
+def test_half_a_character_is_answered_as_javascript_writes_it() -> None:
+    assert told(400, "no field \ud800").body == b'{"message":"no field \\ud800"}'
+
+
+def test_a_refused_removal_is_audited(world: World) -> None:
+    for _ in range(2):
+        world.add_connection(GOOGLE, TOKEN)
+    caller = world.caller()
+    caller.delete(userId=7, appSlug="hubspot")
+    caller.delete(userId=7, appSlug=GOOGLE)
+    assert world.events() == [
+        ("credential_removed", "refused", "user 7", "not_found"),
+        ("credential_removed", "refused", "user 7", "ambiguous"),
+    ]
+
+
+@pytest.mark.parametrize(("method", "action"), [("GET", "credential_read"), ("DELETE", "credential_removed")])
+def test_a_replayed_question_or_removal_is_audited(world: World, method: str, action: str) -> None:
+    world.add_connection(GOOGLE, TOKEN)
+    caller, query = world.caller(), f"userId=7&appSlug={GOOGLE}"
+    for expected in (200, 403):
+        answer = caller.http.request(method, WEBHOOK_PATH, params=query, headers=stamp(world))
+        assert answer.status_code == expected
+    assert world.events()[-1] == (action, "refused", "user 7", "replay")
