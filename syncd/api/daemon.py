@@ -19,10 +19,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.engine.audit import Action, AuditResult
 from syncd.engine.clone import REMEDY
-from syncd.engine.fleet import Hands, require_shared
+from syncd.engine.fleet import Hands, hand_back, require_shared
 from syncd.engine.lead import Lead
 from syncd.engine.metrics import Metrics
 from syncd.engine.notify import Notifier, Watchdog, progress_bound, watchdog_period
@@ -33,13 +34,13 @@ from syncd.engine.scheduler import Scheduler
 from syncd.engine.sole import SoleDaemon
 from syncd.errors import ConfigError, StoreError, SyncdError
 from syncd.settings import Settings
-from syncd.store import references
-from syncd.store.owner import this_owner
+from syncd.store import installation
 from syncd.vault import KeyRing
 
 from .server import HttpServer
 
-FIRST_JOB_S = 60.0
+LOOK_EVERY_S = 0.5
+"""How often a stop is looked for while the first job has not run."""
 
 
 class Daemon:
@@ -117,11 +118,14 @@ class Daemon:
             loop.add_signal_handler(number, self._ask_to_stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload_soon)
         serving = loop.create_task(server.serve())
-        await loop.run_in_executor(None, self._scheduler.wait_for_first, FIRST_JOB_S)
-        self._log.info("ready", address=server.address)
-        self._notifier.ready(f"serving {server.address}")
-        if self._watchdog is not None:
-            self._watchdog.start()
+        has_run = False
+        while not (has_run or self._stop.is_set() or serving.done()):
+            has_run = await loop.run_in_executor(None, self._scheduler.wait_for_first, LOOK_EVERY_S)
+        if has_run and not self._stop.is_set():
+            self._log.info("ready", address=server.address)
+            self._notifier.ready(f"serving {server.address}")
+            if self._watchdog is not None:
+                self._watchdog.start()
         await serving
 
     def _make_watchdog(self, environ: Mapping[str, str]) -> Watchdog | None:
@@ -141,11 +145,16 @@ class Daemon:
         if self._server is not None:
             self._server.close()
         ended = self._end_work()
-        self._platform.close()
-        if ended:
-            self.runtime.close()
-        else:
-            self._hand_back()
+        try:
+            self._platform.close()
+            if ended:
+                self.runtime.close()
+            else:
+                hand_back(self.runtime, self._hands)
+        finally:
+            self._leave(ended)
+
+    def _leave(self, ended: bool) -> None:
         self._sole.release()
         if self._again:
             self._start_anew()
@@ -163,13 +172,6 @@ class Daemon:
             ended = self._hands.stop(max(until - time.monotonic(), 0)) and ended
         return ended
 
-    def _hand_back(self) -> None:
-        self._log.warning("work in hand was not done in time and is handed back")
-        with self.runtime.database.write() as session:
-            references.release(session, this_owner())
-        if self._hands is not None:
-            self._hands.hand_back()
-
     def _tell_of_copy(self) -> None:
         moved = self.runtime.home.moved
         if moved is not None:
@@ -181,8 +183,13 @@ class Daemon:
             reasons.append("the first scheduled job has not run yet")
         if self._stop.is_set():
             reasons.append("stopping")
-        if moved := self.runtime.home.moved:
-            reasons.append(f"{moved} {REMEDY}")
+        try:
+            with self.runtime.database.read() as session:
+                installation.home(session)
+            if moved := self.runtime.home.moved:
+                reasons.append(f"{moved} {REMEDY}")
+        except (StoreError, SQLAlchemyError):
+            reasons.append("the store cannot be read")
         return reasons
 
     def _ask_to_stop(self) -> None:
@@ -198,10 +205,13 @@ class Daemon:
     def _check_and_reload(self) -> None:
         try:
             self._reload()
-        except SyncdError as error:
+        except Exception as error:
             problems = [str(p) for p in error.problems] if isinstance(error, ConfigError) else []
-            self._log.error("the new configuration is refused, the old one kept", error=str(error), problems=problems)
-            self._audit_reload(AuditResult.REFUSED, error.code)
+            code = error.code if isinstance(error, SyncdError) else type(error).__name__
+            self._log.error(
+                "the new configuration is refused, the old one kept", error=str(error), code=code, problems=problems
+            )
+            self._audit_reload(AuditResult.REFUSED, code)
             return
         self._log.info("taking up the new configuration")
         self._audit_reload(AuditResult.DONE)

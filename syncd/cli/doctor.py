@@ -24,7 +24,8 @@ def doctor(
 
     own = context_of(context)
     http = own.settings.http
-    url = address or f"http://{http.host}:{http.port}"
+    host = f"[{http.host}]" if ":" in http.host else http.host
+    url = address or f"http://{host}:{http.port}"
     with own.runtime() as runtime:
         findings = [
             Finding(what="configuration", verdict=Verdict.OK, told="No problems."),
@@ -41,7 +42,7 @@ def doctor(
 
 
 def _ask(url: str) -> None:
-    """Ask for /healthz; OSError when it does not answer with 200."""
+    """Ask for /healthz; OSError when it does not answer with 200, ValueError when that is no address."""
     import http.client
 
     parts = urlsplit(url)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import Annotated
+import socket
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from syncd.errors import ConfigError
+from syncd.settings import Http
+
 from .context import Context, context_of
 from .lean import import_lean
+
+if TYPE_CHECKING:
+    from syncd.store.database import Database
 
 
 def run(
@@ -24,16 +32,52 @@ def run(
     from .logging import configure
 
     own = context_of(context)
+    http, works = own.settings.http, not no_work
     configure(own.settings.log)
-    return Daemon(own.settings, own.ring(), os.environ, lambda: _load(own.config), works=not no_work).run()
+    return Daemon(own.settings, own.ring(), os.environ, lambda: _load(own.config, http, works=works), works=works).run()
 
 
-def _load(config: str | None) -> None:
-    """Load everything a start would: whatever is wrong is raised before the running configuration is let go."""
+def _load(config: str | None, running: Http, *, works: bool) -> None:
+    """Try all that a start would: whatever is wrong is raised before the `running` configuration is let go."""
     from syncd.api.server import webhook_signatures
-    from syncd.engine.platform_access import load_access
+    from syncd.engine.fleet import require_shared
+    from syncd.engine.platform import Platform
+    from syncd.engine.runtime import Runtime
 
     fresh = Context(config)
-    fresh.ring()
     webhook_signatures(fresh.settings, os.environ)
-    load_access(fresh.settings.credential_sync, os.environ)
+    _try_address(fresh.settings.http, running)
+    runtime = Runtime(fresh.settings, fresh.ring())
+    try:
+        if not works:
+            require_shared(runtime.database)
+        Platform(runtime, os.environ).close()
+        _try_database(runtime.database)
+    finally:
+        runtime.close()
+
+
+def _try_address(http: Http, running: Http) -> None:
+    """Listen where the new configuration wants to and the running one does not.
+
+    Raises:
+        ConfigError: that is not possible.
+    """
+    if (http.host, http.port) == (running.host, running.port):
+        return
+    family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
+    try:
+        socket.create_server((http.host, http.port), family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE and http.port == running.port:
+            return  # by ourselves, under another of the host's addresses
+        raise ConfigError(
+            f"Cannot listen on {http.host} port {http.port}: {error.strerror}.", remedy="Mend [http] host and port."
+        ) from error
+
+
+def _try_database(database: Database) -> None:
+    from sqlalchemy import text
+
+    with database.read() as session:
+        session.execute(text("SELECT 1"))

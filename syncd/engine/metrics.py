@@ -65,7 +65,14 @@ class Metrics:
 
     def show(self, found: Overview, quotas: Mapping[str, int]) -> None:
         """Set the gauges to how things stand."""
-        for gauge in (self._connections, self._references, self._deliveries, self._calendars, self._quota):
+        for gauge in (
+            self._connections,
+            self._references,
+            self._deliveries,
+            self._calendars,
+            self._busy_age,
+            self._quota,
+        ):
             gauge.clear()
         for app, left in quotas.items():
             self._quota.labels(app).set(left)

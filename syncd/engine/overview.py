@@ -48,7 +48,8 @@ class Overview:
 def overview(session: Session, now: datetime, stale_after: timedelta) -> Overview:
     """Read how things stand."""
     fresh, oldest = _calendars(session, now - stale_after)
-    pending = select(func.min(references.c.updated_at)).where(references.c.state == ReferenceState.PENDING)
+    since = func.coalesce(references.c.first_failed_at, references.c.updated_at)  # a retry is an update, too
+    pending = select(func.min(since)).where(references.c.state == ReferenceState.PENDING)
     waiting = select(func.min(deliveries.c.received_at)).where(deliveries.c.state == inbox.DeliveryState.NEW)
     by_state = select(connections.c.app, connections.c.state, func.count()).group_by(
         connections.c.app, connections.c.state

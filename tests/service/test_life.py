@@ -27,6 +27,12 @@ from .office import Desk, reference_states
 
 SLOW_S = 30.0
 KNOCKERS = 4
+PORT_NOBODY_HAS = 1
+SHARED = {
+    "CALCOM_CREDENTIAL_SYNC_SECRET": "the-sync-secret",
+    "CALCOM_APP_CREDENTIAL_ENCRYPTION_KEY": "0123456789abcdef" * 2,
+}
+"""The environment of a daemon that shares credentials with Cal.com."""
 
 
 @pytest.fixture
@@ -39,6 +45,21 @@ def stub() -> Iterator[DavStub]:
 def systemd(tmp_path: Path) -> Iterator[Listener]:
     with listening(str(tmp_path / "notify")) as listener:
         yield listener
+
+
+@pytest.fixture(params=["app", "calcom", "folder", "server", "port"])
+def unusable(request: pytest.FixtureRequest) -> Iterator[tuple[str, str, str]]:
+    """What to write in place of what in a configuration, and what is told of it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        nobody = f"postgresql://nobody@127.0.0.1:{PORT_NOBODY_HAS}/none"
+        yield {
+            "app": ("[http]", "[apps.nosuch]\nconcurrency = 1\n[http]", "apps.nosuch"),
+            "calcom": ("[http]", '[calcom]\nurl = "ftp://x"\n[http]', "calcom.url"),
+            "folder": ("database_url = ", 'database_url = "sqlite:////none/x.db" # ', "/none, does not exist"),
+            "server": ("database_url = ", f'database_url = "{nobody}" # ', "the server does not answer"),
+            "port": ("port = 0", f"port = {port}", f"Cannot listen on 127.0.0.1 port {port}"),
+        }[request.param]
 
 
 @contextmanager
@@ -85,6 +106,23 @@ def test_it_is_not_ready_before_a_job_has_run(tmp_path: Path, database_url: str,
             assert systemd.silent()
         assert "READY" in systemd.told()
         assert daemon.ask("/readyz").status == 200
+    finally:
+        daemon.close()
+
+
+@pytest.mark.parametrize("database_kind", [POSTGRESQL])
+def test_stopped_before_a_job_has_run_it_never_says_ready(tmp_path: Path, database_url: str, systemd: Listener) -> None:
+    config = configuration(tmp_path, database_url, port=free_port(), http="stop_seconds = 0.5")
+    daemon = Daemon(config, systemd.environ)
+    try:
+        with tables_locked(database_url):
+            daemon.launch()
+            until(lambda: answers(daemon), "it listens")
+            daemon.running.send_signal(signal.SIGTERM)
+            assert "STOPPING" in systemd.told()
+        assert daemon.ended() == 0
+        assert "ready" not in [each["event"] for each in daemon.events]
+        assert systemd.silent()
     finally:
         daemon.close()
 
@@ -201,6 +239,41 @@ def test_a_configuration_whose_secrets_cannot_be_read_is_refused(tmp_path: Path,
         daemon.running.send_signal(signal.SIGHUP)
         daemon.wait_for("the new configuration is refused, the old one kept")
         assert daemon.deliver(envelope("nobody@example.com", "b1")) == 200
+
+
+def test_a_configuration_that_could_not_be_started_with_is_refused(
+    tmp_path: Path, unusable: tuple[str, str, str]
+) -> None:
+    config = configuration(tmp_path)
+    before, after, told = unusable
+    with running(config, SHARED) as daemon:
+        config.write_text(config.read_text().replace(before, after))
+        daemon.running.send_signal(signal.SIGHUP)
+        refused = daemon.wait_for("the new configuration is refused, the old one kept")
+        assert told in " ".join([refused["error"], *refused["problems"]])
+        assert daemon.deliver(envelope("nobody@example.com", "b1")) == 200
+
+
+def test_a_refusal_for_an_unforeseen_reason_is_audited(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    good = config.read_text()
+    with running(config) as daemon:
+        config.write_text(good.replace("[http]", '[http]\nhost = "no\\u0000host"'))
+        daemon.running.send_signal(signal.SIGHUP)
+        assert daemon.wait_for("the new configuration is refused, the old one kept")["code"] == "TypeError"
+        config.write_text(good)
+        assert daemon.stop() == 0
+    (audited,) = finished(config, "audit", "--json").document
+    assert (audited["action"], audited["result"]) == ("configuration_changed", "refused")
+
+
+def test_another_host_on_the_port_it_has_is_taken_up(tmp_path: Path) -> None:
+    config = configuration(tmp_path, port=free_port())
+    with running(config) as daemon:
+        config.write_text(config.read_text().replace("[http]", '[http]\nhost = "0.0.0.0"'))
+        daemon.running.send_signal(signal.SIGHUP)
+        daemon.wait_until_ready(2)
+        assert daemon.address.startswith("http://0.0.0.0:")
 
 
 def test_a_second_daemon_on_sqlite_is_refused(tmp_path: Path) -> None:

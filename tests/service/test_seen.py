@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from cli.command_line import CommandLine, finished
 from cli.people import envelope
+from given import POSTGRESQL
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import make_url
 
 from syncd.model.clock import utc_now
 from syncd.store import directory
@@ -26,6 +30,7 @@ from .office import Desk
 APP = "caldav-calendar"
 CANARY = "canary"
 PORT_NOBODY_HAS = 1
+SEVEN_DAYS = {"access_token": "a", "refresh_token": "r", "refresh_token_expires_in": 604799}
 
 
 @pytest.fixture
@@ -82,6 +87,20 @@ def connect(config: Path, credential: Mapping[str, Any], app: str = APP) -> None
         database.close()
 
 
+@contextmanager
+def closed_to_all(url: str) -> Iterator[None]:
+    """Nobody is connected to a PostgreSQL database meanwhile, and nobody can be."""
+    address = make_url(url).set(drivername="postgresql")
+    name, elsewhere = address.database, address.set(database="postgres").render_as_string(hide_password=False)
+    with psycopg.connect(elsewhere, autocommit=True) as session:
+        session.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false'.encode())
+        session.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        try:
+            yield
+        finally:
+            session.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true'.encode())
+
+
 Findings = Callable[..., list[tuple[str, str]]]
 
 
@@ -113,6 +132,20 @@ class TestHealth:
         assert "syncd db adopt" in asked.document["reasons"][0]
         assert daemon.ask("/healthz").status == 200
 
+    @pytest.mark.parametrize("database_kind", [POSTGRESQL])
+    def test_without_its_store_it_is_not_ready_and_tells_its_counters(self, tmp_path: Path, database_url: str) -> None:
+        with running(configuration(tmp_path, database_url)) as daemon:
+            assert daemon.deliver({"triggerEvent": "FORM_SUBMITTED", "payload": {}}) == 200
+            assert metrics(daemon)["syncd_store_up",] == 1
+            with closed_to_all(database_url):
+                asked = daemon.ask("/readyz")
+                assert (asked.status, asked.document["reasons"]) == (503, ["the store cannot be read"])
+                seen = metrics(daemon)
+                assert seen["syncd_store_up",] == 0
+                assert seen["syncd_webhooks_total", "ignored", "bookings"] == 1
+            assert daemon.ask("/readyz").status == 200
+            assert metrics(daemon)["syncd_store_up",] == 1
+
 
 class TestMetrics:
     def test_what_happened_is_counted(self, config: Path, stub: DavStub) -> None:
@@ -139,6 +172,15 @@ class TestMetrics:
             assert daemon.deliver(desk.booking("b1")) == 200
             until(lambda: synced(daemon), "it is written")
             assert 0 < metrics(daemon)["syncd_quota_left", APP] <= 60
+
+    def test_an_app_nobody_is_connected_to_any_more_has_no_age(self, config: Path, stub: DavStub) -> None:
+        desk = Desk(config, stub)
+        with running(config) as daemon:
+            assert daemon.deliver(desk.booking("b1")) == 200
+            until(lambda: synced(daemon), "it is read")
+            assert ("syncd_busy_age_seconds", APP) in metrics(daemon)
+            assert finished(config, "connections", "remove", "1", "--yes").code == 0
+            assert ("syncd_busy_age_seconds", APP) not in metrics(daemon)
 
     def test_no_label_tells_of_a_person(self, config: Path, stub: DavStub) -> None:
         desk = Desk(config, stub)
@@ -192,6 +234,18 @@ class TestStatus:
         assert waiting["references"] == {"pending": 1}
         assert waiting["oldest_pending_at"] is not None
 
+    def test_trying_again_makes_what_waits_no_younger(self, syncd: CommandLine, tmp_path: Path, stub: DavStub) -> None:
+        config = configuration(tmp_path, more=f"{JOBS}[writes]\nfirst_retry_seconds = 0.1\n")
+        desk = Desk(config, stub)
+        for _ in range(1000):
+            stub.once("PUT", Response(503))
+        with running(config) as daemon:
+            assert daemon.deliver(desk.booking("b1")) == 200
+            until(lambda: stub.counts["PUT"] > 1, "it has failed once")
+            before, tried = syncd.document("status")["oldest_pending_at"], stub.counts["PUT"]
+            until(lambda: stub.counts["PUT"] > tried + 1, "it is tried again")
+            assert syncd.document("status")["oldest_pending_at"] == before
+
 
 class TestDoctor:
     def test_a_sound_installation(self, findings: Findings, config: Path, stub: DavStub, daemon: Daemon) -> None:
@@ -222,6 +276,19 @@ class TestDoctor:
     def test_an_address_that_does_not_answer(self, findings: Findings) -> None:
         assert findings("--address", f"http://127.0.0.1:{PORT_NOBODY_HAS}", code=1)[-1] == ("webhook address", "wrong")
 
+    def test_an_ipv6_host_is_bracketed(self, syncd: CommandLine, config: Path) -> None:
+        config.write_text(config.read_text().replace("port = 0", f'host = "::1"\nport = {PORT_NOBODY_HAS}'))
+        told = syncd.document("doctor", code=1)[-1]["told"]
+        assert told.startswith(f"http://[::1]:{PORT_NOBODY_HAS} does not answer")
+
+    @pytest.mark.parametrize("address", ["http://::1:8600", "http://[::1", "http://host:port"])
+    def test_an_address_that_is_none_does_not_answer(self, findings: Findings, address: str) -> None:
+        assert findings("--address", address, code=1)[-1] == ("webhook address", "wrong")
+
+    def test_a_clock_is_not_said_to_agree_with_itself(self, syncd: CommandLine) -> None:
+        (clock,) = [f for f in syncd.document("doctor", "--offline") if f["what"] == "clock"]
+        assert (clock["verdict"], clock["told"]) == ("ok", "Not compared with another clock.")
+
     def test_a_key_that_is_gone(self, syncd: CommandLine, config: Path, stub: DavStub) -> None:
         Desk(config, stub)
         (config.parent / "keys").write_text(generate_key("other").line() + "\n")
@@ -236,16 +303,16 @@ class TestDoctor:
         assert "http.port" in told.err
 
     @pytest.mark.parametrize(
-        ("credential", "told"),
+        ("app", "credential", "told"),
         [
-            ({"access_token": "a"}, "no refresh token"),
-            ({"access_token": "a", "refresh_token": "r", "refresh_token_expires_in": 604799}, "testing mode"),
+            (APP, {"access_token": "a"}, "no refresh token"),
+            ("google-calendar", SEVEN_DAYS, "testing mode"),
         ],
     )
     def test_what_will_break_is_told_beforehand(
-        self, syncd: CommandLine, config: Path, credential: dict[str, Any], told: str
+        self, syncd: CommandLine, config: Path, app: str, credential: dict[str, Any], told: str
     ) -> None:
-        connect(config, credential)
+        connect(config, credential, app)
         found = syncd.document("doctor", "--offline", code=0)
         (soon,) = [f for f in found if f["verdict"] == "soon"]
         assert told in soon["told"]
@@ -284,16 +351,17 @@ class TestDoctor:
         assert findings("--offline", code=0) == SOUND
 
     @pytest.mark.parametrize(
-        "credential",
+        ("app", "credential"),
         [
-            {"access_token": "a", "refresh_token": "r"},
-            {"access_token": "a", "refresh_token": "r", "refresh_token_expires_in": 15552000},
+            ("google-calendar", {"access_token": "a", "refresh_token": "r"}),
+            ("google-calendar", {"access_token": "a", "refresh_token": "r", "refresh_token_expires_in": 15552000}),
+            ("zoom", SEVEN_DAYS),
         ],
     )
     def test_a_lasting_consent_is_no_finding(
-        self, findings: Findings, config: Path, credential: dict[str, Any]
+        self, findings: Findings, config: Path, app: str, credential: dict[str, Any]
     ) -> None:
-        connect(config, credential)
+        connect(config, credential, app)
         assert findings("--offline", code=0) == SOUND
 
 

@@ -126,6 +126,6 @@ def test_a_scheduler_at_work_makes_progress_by_its_jobs(open_runtime: OpenRuntim
 
 
 def test_the_bound_follows_the_job_that_runs_most_often() -> None:
-    assert progress_bound(Jobs()) == 2.0 * 1.5 + 60.0
+    assert progress_bound(Jobs()) == 5.0 * 1.5 + 60.0
     rare = dict.fromkeys(Jobs.model_fields, 3600.0)
     assert progress_bound(Jobs(**rare)) > 3600.0

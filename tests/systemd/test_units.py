@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from syncd.settings import Http
-from syncd.vault.keys import CREDENTIAL_NAME
 
 FOLDER = Path(__file__).parents[2] / "systemd"
+PACKAGE = FOLDER.parent / "syncd"
 SERVICES = ("syncd.service", "syncd-sync.service")
 
 
@@ -24,6 +25,12 @@ def settings_of(name: str) -> list[tuple[str, str]]:
 
 def values_of(name: str, key: str) -> list[str]:
     return [value for found, value in settings_of(name) if found == key]
+
+
+def credential_names() -> set[str]:
+    """The systemd credentials that syncd's source names."""
+    sources = (file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py"))
+    return {name for text in sources for name in re.findall(r'"(syncd-[a-z-]*(?:key|secret)s?)"', text)}
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
@@ -51,8 +58,7 @@ def test_the_daemon_has_longer_to_stop_than_it_asks_for() -> None:
 def test_every_credential_syncd_looks_for_is_loaded_if_it_is_there(name: str) -> None:
     """An identifier without a path: one that is in no credential store is left out, and the service starts."""
     loaded = values_of(name, "LoadCredentialEncrypted")
-    assert CREDENTIAL_NAME in loaded
-    assert {"syncd-webhook-secrets", "syncd-credential-sync-secret", "syncd-credential-sync-key"} <= {*loaded}
+    assert {*loaded} == credential_names()
     assert not [credential for credential in loaded if ":" in credential]
 
 
