@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -33,9 +35,8 @@ def generate(
     """Make a key. Without --file it is printed on standard output, for systemd-creds or a secret store."""
     from syncd.vault import generate_key
 
-    now = utc_now()
-    key = generate_key(f"k{now:%Y%m%d%H%M%S}")
     if not file:
+        key = generate_key(_new_id([]))
         if json:
             print_json({"key": key.id, "line": key.line()})
         else:
@@ -43,6 +44,7 @@ def generate(
         return
     path = Path(file)
     lines = _existing(path)
+    key = generate_key(_new_id(lines))
     lines.insert(1 if later and lines else 0, key.line())
     _write_private(path, "\n".join(lines) + "\n")
     if json:
@@ -51,6 +53,13 @@ def generate(
         console.print(f"Key {key.id} is in {path}. Keep a copy elsewhere: without it the credentials are lost.")
         if len(lines) > 1:
             console.print("Restart syncd, then: syncd keys rotate")
+
+
+def _new_id(lines: Sequence[str]) -> str:
+    """The time, told apart from that of a key made in the same second."""
+    taken = {line.partition(":")[0].strip() for line in lines}
+    made = f"k{utc_now():%Y%m%d%H%M%S}"
+    return next(key_id for n in itertools.count(1) if (key_id := made if n == 1 else f"{made}-{n}") not in taken)
 
 
 def _existing(path: Path) -> list[str]:
