@@ -7,13 +7,16 @@ database password may be given as `SYNCD_DATABASE_URL`, which wins over the file
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
+from pydantic_core import PydanticCustomError
 
 from syncd.errors import ConfigError, Problem
 from syncd.model.busy import BusyPolicy
@@ -21,6 +24,35 @@ from syncd.model.busy import BusyPolicy
 CONFIG_VARIABLE = "SYNCD_CONFIG"
 DATABASE_VARIABLE = "SYNCD_DATABASE_URL"
 DEFAULT_PATHS = ("syncd.toml", "/etc/syncd/config.toml")
+
+DATABASE = re.compile(r"(sqlite|postgres(ql)?)(\+\w+)?://")
+EVENT_TYPE_ID = re.compile(r"0|[1-9][0-9]*")
+
+
+def _database_url(url: str) -> str:
+    if not DATABASE.match(url):
+        raise PydanticCustomError("database_url", "not the URL of a SQLite or PostgreSQL database")
+    return url
+
+
+def _address(url: str) -> str:
+    try:
+        usable = urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname
+    except ValueError:
+        usable = None
+    if url and not usable:
+        raise PydanticCustomError("address", "not an HTTP address")
+    return url
+
+
+def _event_type_id(key: str) -> str:
+    if not EVENT_TYPE_ID.fullmatch(key):
+        raise PydanticCustomError("event_type_id", "not the id of an event type")
+    return key
+
+
+Address = Annotated[str, AfterValidator(_address)]
+EventTypeId = Annotated[str, AfterValidator(_event_type_id)]
 
 
 class _Section(BaseModel):
@@ -109,7 +141,7 @@ class CredentialSync(_Section):
     secret_file: str = ""
     encryption_key_file: str = ""
     storage_key_file: str = ""
-    endpoint: str = ""
+    endpoint: Address = ""
     create_users: bool = True
     require_timestamp: bool = False
     tolerance_seconds: int = Field(300, ge=1, le=86_400)
@@ -119,7 +151,7 @@ class CredentialSync(_Section):
 class Calcom(_Section):
     """The Cal.com instance that syncd is the platform of: where new credentials are pushed to. Empty: none."""
 
-    url: str = ""
+    url: Address = ""
 
 
 class Keep(_Section):
@@ -147,7 +179,7 @@ class EventType(_Section):
 class Settings(_Section):
     """Every setting of syncd."""
 
-    database_url: str = "sqlite:////var/lib/syncd/syncd.db"
+    database_url: Annotated[str, AfterValidator(_database_url)] = "sqlite:////var/lib/syncd/syncd.db"
     keys: Keys = Keys()
     log: Log = Log()
     busy: Busy = Busy()
@@ -160,7 +192,7 @@ class Settings(_Section):
     calcom: Calcom = Calcom()
     keep: Keep = Keep()
     apps: dict[str, App] = Field(default_factory=dict)
-    event_types: dict[str, EventType] = Field(default_factory=dict)
+    event_types: dict[EventTypeId, EventType] = Field(default_factory=dict)
 
     @property
     def horizon(self) -> timedelta:
@@ -175,6 +207,9 @@ class Settings(_Section):
 REMEDIES = {
     "extra_forbidden": "Remove it, or mend its spelling; config.example.toml lists every setting.",
     "missing": "Add it.",
+    "database_url": "Write sqlite:///FILE or postgresql://USER@HOST/NAME.",
+    "address": "Write https://HOST/PATH, or leave it empty.",
+    "event_type_id": "Write the event type's number, as in [event_types.123].",
 }
 
 
@@ -202,17 +237,22 @@ def load(path: str | None = None, environment: Mapping[str, str] | None = None) 
     """
     environment = os.environ if environment is None else environment
     found = find_config(path, environment)
-    values = _parse(found) if found else {}
+    values = parse(found) if found else {}
     if environment.get(DATABASE_VARIABLE):
         values["database_url"] = environment[DATABASE_VARIABLE]
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        problems = tuple(_problem(found, e) for e in error.errors(include_url=False, include_input=False))
-        raise ConfigError(f"{found}: {len(problems)} problem(s).", problems=problems) from error
+        problems = tuple(_problem(found, e, environment) for e in error.errors(include_url=False, include_input=False))
+        raise ConfigError(f"{found or 'Settings'}: {len(problems)} problem(s).", problems=problems) from error
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def parse(path: Path) -> dict[str, Any]:
+    """What a configuration file says, whether or not it is of use.
+
+    Raises:
+        ConfigError: it cannot be read, or is not TOML.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -223,7 +263,9 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _problem(path: Path | None, error: Any) -> Problem:
-    key = ".".join(str(part) for part in error["loc"])
+def _problem(path: Path | None, error: Any, environment: Mapping[str, str]) -> Problem:
+    key = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    from_environment = key == "database_url" and environment.get(DATABASE_VARIABLE)
     reason = "unknown setting." if error["type"] == "extra_forbidden" else f"{error['msg']}."
-    return Problem(f"{path}: {key}", reason, REMEDIES.get(error["type"], "See config.example.toml."))
+    where = f"${DATABASE_VARIABLE}" if from_environment else f"{path}: {key}"
+    return Problem(where, reason, REMEDIES.get(error["type"], "See config.example.toml."))

@@ -117,6 +117,40 @@ def test_a_value_of_the_wrong_type_is_named_by_its_key(tmp_path: Path, text: str
     assert set(problems(written(tmp_path, text))) == {key}
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('database_url = "mysql://ada:canary@host/x"', "database_url"),
+        ('database_url = "syncd.db"', "database_url"),
+        ('[credential_sync]\nendpoint = "ftp://host/canary"', "credential_sync.endpoint"),
+        ('[credential_sync]\nendpoint = "https://"', "credential_sync.endpoint"),
+        ('[calcom]\nurl = "app.cal.com"', "calcom.url"),
+        ('[calcom]\nurl = "http://[::1"', "calcom.url"),
+        ("[event_types.intro]\nwrite_requests = true", "event_types.intro"),
+        ("[event_types.007]\nwrite_requests = true", "event_types.007"),
+    ],
+)
+def test_a_value_that_nothing_could_use_is_named_with_what_to_write_instead(
+    tmp_path: Path, text: str, key: str
+) -> None:
+    ((where, problem),) = problems(written(tmp_path, text)).items()
+    assert where == key
+    assert problem.reason.endswith(".")
+    assert problem.remedy != "See config.example.toml."
+    assert "canary" not in str(problem)
+
+
+@pytest.mark.parametrize("url", ["sqlite:////x", "postgresql://u@h/n", "postgresql+psycopg://u@h/n", "postgres://h/n"])
+def test_every_database_that_can_be_opened_is_accepted(tmp_path: Path, url: str) -> None:
+    assert load(written(tmp_path, f'database_url = "{url}"'), {}).database_url == url
+
+
+def test_a_bad_database_of_the_environment_is_named_as_such(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, ""), {"SYNCD_DATABASE_URL": "mysql://ada:canary@host/x"})
+    assert [p.where for p in caught.value.problems] == ["$SYNCD_DATABASE_URL"]
+
+
 def test_a_secret_in_the_file_is_not_repeated_in_the_problem(tmp_path: Path) -> None:
     (problem,) = problems(written(tmp_path, 'password = "canary-123"')).values()
     assert "canary" not in str(problem)

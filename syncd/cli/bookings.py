@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json as json_module
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from syncd.errors import ConfigError, InputError, Problem
+from syncd.model.booking import BookingStatus
 from syncd.model.clock import utc_now
 
 from .context import Json, context_of
-from .output import console, print_json, print_table, shown
+from .output import console, print_json, print_table, progress, shown
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
 
 app = typer.Typer(help="Bookings and where they are written.", no_args_is_help=True)
 MAX_IMPORT_BYTES = 256 * 1024 * 1024
@@ -33,10 +38,13 @@ def import_(
     from syncd.store.inbox import Arrival, DeliveryState
 
     bodies = parse_bodies(_read(file), file)
-    with context_of(context).runtime() as runtime:
+    with context_of(context).runtime() as runtime, progress(show=not json) as bar:
+        bar.begin("Storing")
         with runtime.database.write() as session:
             new = inbox.put(session, [Arrival(source="import", body=b) for b in bodies], utc_now())
-        report = runtime.intake.take_in()
+            waiting = inbox.counts(session).get(DeliveryState.NEW)
+        bar.begin("Taking in", waiting)
+        report = runtime.intake.take_in(progress=bar.advance)
     quarantined = report.deliveries.get(DeliveryState.QUARANTINED, 0)
     problems = [r for r in report.results if r.operation is Operation.PLAN]
     told = {
@@ -114,7 +122,7 @@ def _parse_lines(text: str, file: str) -> list[Any]:
 @app.command("list")
 def list_(
     context: typer.Context,
-    status: Annotated[str, typer.Option(help="accepted, pending, rejected, cancelled or rescheduled.")] = "",
+    status: Annotated[BookingStatus | None, typer.Option(help="Only those that stand so.")] = None,
     parked: Annotated[bool, typer.Option("--parked", help="Only those that wait for a person.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     json: Json = False,
@@ -123,7 +131,7 @@ def list_(
     from syncd.store import bookings, references
 
     with context_of(context).runtime() as runtime, runtime.database.read() as session:
-        found = bookings.listed(session, status=status, parked=False, limit=10_000 if parked else limit)
+        found = bookings.listed(session, status=status or "", parked=False, limit=10_000 if parked else limit)
         states: dict[str, list[Any]] = {}
         for reference in references.rows(session, subjects=[b.subject for b in found], limit=100_000):
             states.setdefault(reference.subject, []).append(reference)
@@ -231,18 +239,34 @@ def retry(
     json: Json = False,
 ) -> None:
     """Plan bookings again and let the next sync try their unfinished writes at once."""
-    from syncd.store import bookings, references
+    from syncd.store import references
 
     with context_of(context).runtime() as runtime:
         with runtime.database.write() as session:
-            subjects = [b.subject for b in bookings.listed(session, uids=uid, limit=1000)]
-            if not subjects:
-                raise InputError(
-                    f"No booking {', '.join(uid)}.", code="not_found", remedy="See what is there: syncd bookings list"
-                )
+            subjects = subjects_of(session, uid)
             due = references.retry(session, subjects, utc_now())
         planned = len(runtime.intake.replan(subjects).plans)
     if json:
         print_json({"bookings": subjects, "due": due, "planned": planned})
     else:
         console.print(f"{due} write(s) are due now, {planned} booking(s) planned anew. Run: syncd sync")
+
+
+def subjects_of(session: Session, uids: Sequence[str]) -> list[str]:
+    """The subjects of bookings, each once.
+
+    Raises:
+        InputError: names each that is not known.
+    """
+    from syncd.store import bookings
+
+    if not uids:
+        return []
+    found = bookings.listed(session, uids=uids, limit=1_000_000)
+    known = {name for booking in found for name in (booking.uid, booking.subject)}
+    missing = [uid for uid in uids if uid not in known]
+    if missing:
+        raise InputError(
+            f"No booking {', '.join(missing)}.", code="not_found", remedy="See what is there: syncd bookings list"
+        )
+    return list(dict.fromkeys(booking.subject for booking in found))

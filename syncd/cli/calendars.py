@@ -11,7 +11,7 @@ from syncd.model.busy import BusyPolicy
 from syncd.model.clock import utc_now
 
 from .context import Json, context_of
-from .output import age, console, errors, print_json, print_table, shown
+from .output import age, console, errors, print_json, print_table, progress, shown
 
 app = typer.Typer(help="Calendars: checked for conflicts (selected), written to (destination).", no_args_is_help=True)
 Calendar = Annotated[int, typer.Argument(help="Id, as `syncd calendars list` shows it.")]
@@ -28,7 +28,7 @@ def list_(
     from syncd.store import directory
 
     with context_of(context).runtime() as runtime:
-        failed = _refresh(runtime, user) if refresh else 0
+        failed = _refresh(runtime, user, json) if refresh else 0
         with runtime.database.read() as session:
             user_id = directory.find_user(session, user).id if user else None
             found = directory.listed_calendars(session, user_id=user_id)
@@ -72,20 +72,24 @@ def _document(calendar: Any, connection: Any, destination_of: list[str]) -> dict
     return {**calendar.model_dump(exclude=hidden), "app": connection.app, "destination_of": destination_of}
 
 
-def _refresh(runtime: Any, user: str) -> int:
+def _refresh(runtime: Any, user: str, json: bool) -> int:
     from syncd.store import directory
 
     with runtime.database.read() as session:
         user_id = directory.find_user(session, user).id if user else None
         ids = [c.id for c in directory.listed_connections(session, user_id=user_id) if c.state == "active"]
-    failed = 0
-    for connection_id in ids:
-        try:
-            runtime.accounts.refresh_calendars(connection_id)
-        except ProviderError as error:
-            failed = 1
-            errors.print(f"Connection {connection_id}: {shown(error)} {shown(error.remedy)}")
-    return failed
+    failed = []
+    with progress(show=not json) as bar:
+        bar.begin("Listing calendars", len(ids))
+        for connection_id in ids:
+            try:
+                runtime.accounts.refresh_calendars(connection_id)
+            except ProviderError as error:
+                failed.append(f"Connection {connection_id}: {shown(error)} {shown(error.remedy)}")
+            bar.advance(1)
+    for line in failed:
+        errors.print(line)
+    return 1 if failed else 0
 
 
 @app.command()

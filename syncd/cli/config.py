@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
 
 import typer
 
-from syncd.settings import find_config
+from syncd.errors import ConfigError, Problem, SyncdError
+from syncd.secrets import find_secret
+from syncd.settings import find_config, parse
 
-from .context import Json, context_of
+from .context import Context, Json, context_of
 from .output import console, print_json
 
 app = typer.Typer(help="The configuration file.", no_args_is_help=True)
@@ -18,14 +24,73 @@ app = typer.Typer(help="The configuration file.", no_args_is_help=True)
 def check(context: typer.Context, json: Json = False) -> None:
     """Check the configuration file and report every problem at once."""
     own = context_of(context)
-    settings = own.settings
     found = find_config(own.config, os.environ)
+    values = parse(found) if found else {}
+    problems = (*_settings(own), *_apps(found, values), *_files(found, values))
+    if problems:
+        raise ConfigError(f"{found or 'Settings'}: {len(problems)} problem(s).", problems=problems)
     if json:
-        print_json(
-            {
-                "file": str(found) if found else None,
-                "settings": settings.model_dump(mode="json", exclude={"database_url"}),
-            }
-        )
+        told = own.settings.model_dump(mode="json", exclude={"database_url"})
+        print_json({"file": str(found) if found else None, "settings": told})
     else:
         console.print(f"{found or 'No configuration file; the defaults'}: no problems.")
+
+
+def _settings(own: Context) -> tuple[Problem, ...]:
+    try:
+        _ = own.settings
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+def _apps(file: Path | None, values: dict[str, Any]) -> Iterable[Problem]:
+    """Limits for apps that no connector serves."""
+    from syncd.connector.registry import Registry
+
+    known = Registry.installed().apps
+    for name in _section(values, "apps"):
+        if name not in known:
+            nearest = get_close_matches(name, known, n=1)
+            remedy = f"Did you mean {nearest[0]}? " if nearest else ""
+            remedy += f"Connectors installed here: {', '.join(known)}."
+            yield Problem(f"{file}: apps.{name}", "no such connector.", remedy)
+
+
+def _files(file: Path | None, values: dict[str, Any]) -> Iterable[Problem]:
+    """Named files that cannot be used."""
+    for section, key, read in FILES:
+        named = _section(values, section).get(key)
+        if isinstance(named, str) and named:
+            try:
+                read(named)
+            except SyncdError as error:
+                remedy = error.remedy or "Name a file that this user can read, or leave it empty."
+                yield Problem(f"{file}: {section}.{key}", str(error), remedy)
+
+
+def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
+    section = values.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _read_keys(file: str) -> object:
+    from syncd.vault import load_ring
+
+    return load_ring({}, Path(file))
+
+
+def _read_secret(file: str) -> object:
+    return find_secret("", (), {}, file)
+
+
+FILES: tuple[tuple[str, str, Callable[[str], object]], ...] = (
+    ("keys", "file", _read_keys),
+    ("webhooks", "secrets_file", _read_secret),
+    ("credential_sync", "secret_file", _read_secret),
+    ("credential_sync", "encryption_key_file", _read_secret),
+    ("credential_sync", "storage_key_file", _read_secret),
+)
+"""Section and key of each setting that names a file, and what reads it. Without an environment: a credential of
+systemd's would stand in for the file.
+"""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import BaseModel, ValidationError
 
-from syncd.errors import ConfigError, Problem, ReconnectError
+from syncd.errors import ConfigError, Problem, ProviderError, ReconnectError
 from syncd.model.clock import utc_now
 from syncd.model.connection import ConnectionState
 
 from .audit import note
 from .context import Json, context_of
-from .output import age, console, print_json, print_table, shown
+from .output import age, console, print_json, print_table, progress, shown
 from .times import require_zone
 
 if TYPE_CHECKING:
@@ -144,7 +144,6 @@ def test(
     json: Json = False,
 ) -> int:
     """Ask the provider whether the credential works. One that works again becomes active by it."""
-    from syncd.errors import ProviderError
     from syncd.store import directory
 
     rows: list[dict[str, Any]] = []
@@ -155,12 +154,11 @@ def test(
                 if connection is not None
                 else [c.id for c in directory.listed_connections(session) if c.id]
             )
-        for each in ids:
-            try:
-                probe = runtime.accounts.test(each)
-                rows.append({"connection": each, "outcome": "done", "account": probe.account, "facts": probe.facts})
-            except ProviderError as error:
-                rows.append({"connection": each, "outcome": "failed", "error": str(error), "remedy": error.remedy})
+        with progress(show=not json) as bar:
+            bar.begin("Testing connections", len(ids))
+            for each in ids:
+                rows.append(_tested(runtime, each))
+                bar.advance(1)
     if json:
         print_json(rows)
     else:
@@ -169,6 +167,14 @@ def test(
         ]
         print_table(("id", "outcome", "account", "what", "what to do"), listed, "No connections.")
     return 1 if any(r["outcome"] == "failed" for r in rows) else 0
+
+
+def _tested(runtime: Runtime, connection: int) -> dict[str, Any]:
+    try:
+        probe = runtime.accounts.test(connection)
+    except ProviderError as error:
+        return {"connection": connection, "outcome": "failed", "error": str(error), "remedy": error.remedy}
+    return {"connection": connection, "outcome": "done", "account": probe.account, "facts": probe.facts}
 
 
 def _facts(row: dict[str, Any]) -> str:

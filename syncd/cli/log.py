@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from syncd.model.clock import utc_now
+from syncd.model.result import Operation, Outcome
 
 from .context import Json, context_of
 from .output import age, print_json, print_table
@@ -23,7 +24,8 @@ def log(
     context: typer.Context,
     connection: Annotated[int | None, typer.Option(help="Of this connection.")] = None,
     booking: Annotated[str, typer.Option(help="Of this booking's uid.")] = "",
-    outcome: Annotated[list[str] | None, typer.Option(help="done, retry, parked or failed; may be repeated.")] = None,
+    outcome: Annotated[list[Outcome] | None, typer.Option(help="That ended so; may be repeated.")] = None,
+    operation: Annotated[Operation | None, typer.Option(help="Of this kind.")] = None,
     since: Annotated[str, typer.Option(help="Not older than: 30min, 12h, 7d.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 50,
     json: Json = False,
@@ -39,6 +41,7 @@ def log(
             connection_id=connection,
             subject=_subject(session, booking),
             outcomes=outcome or (),
+            operation=operation or "",
             limit=limit,
         )
     if json:

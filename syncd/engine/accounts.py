@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import update
 from sqlmodel import Session
 
 from syncd.connector.oauth import expires_at, settled
@@ -25,9 +24,6 @@ from syncd.vault import Binding, CredentialVault
 
 from .pool import ConnectorPool, as_provider_error
 from .results import Results
-
-calendars = Calendar.__table__  # type: ignore[attr-defined]
-
 
 BY_HAND = {
     ConnectionState.ACTIVE: ConnectionEvent.RESUMED,
@@ -98,7 +94,7 @@ class Accounts:
             session.flush()
             assert row.id is not None
             self._put_credential(session, row, credential, now)
-            new, _ = directory.store_listing(session, row.id, listing, self._settings.policy, now)
+            new, _ = self._store_listing(session, row.id, listing, now)
             self._first_choices(session, user_id, new, now)
         self.on_credential(row.id)
         return Connected(connection_id=row.id, probe=probe, new_calendars=tuple(c.name for c in new))
@@ -125,7 +121,7 @@ class Accounts:
             row.probed_at = now
             self._put_credential(session, row, credential, now)
             directory.move_connection(session, connection_id, ConnectionEvent.RECONNECTED, now)
-            new, _ = directory.store_listing(session, connection_id, listing, self._settings.policy, now)
+            new, _ = self._store_listing(session, connection_id, listing, now)
         self._pool.drop(connection_id)
         self.on_credential(connection_id)
         return Connected(connection_id=connection_id, probe=probe, new_calendars=tuple(c.name for c in new))
@@ -165,7 +161,7 @@ class Accounts:
             row = directory.get_connection(session, connection_id)
             row.account, row.probed_at = probe.account or row.account, now
             session.add(row)
-            new, _ = directory.store_listing(session, connection_id, listing, self._settings.policy, now)
+            new, _ = self._store_listing(session, connection_id, listing, now)
             if choose:
                 self._first_choices(session, row.user_id, new, now)
         return probe
@@ -179,7 +175,7 @@ class Accounts:
         listing = self._pool.run(connection_id, lambda connector: connector.calendars())
         now = self._clock()
         with self._database.write() as session:
-            new, gone = directory.store_listing(session, connection_id, listing, self._settings.policy, now)
+            new, gone = self._store_listing(session, connection_id, listing, now)
         return [c.name for c in new], [c.name for c in gone]
 
     def remove(self, connection_id: int) -> None:
@@ -222,6 +218,12 @@ class Accounts:
                     remedy=f"Give it a new credential instead: syncd connections reconnect {other.id}",
                 )
 
+    def _store_listing(
+        self, session: Session, connection_id: int, listing: list[RemoteCalendar], now: datetime
+    ) -> tuple[list[Calendar], list[Calendar]]:
+        policy, hours = self._settings.policy, self._settings.last_known_hours
+        return directory.store_listing(session, connection_id, listing, policy, now, policy_hours=hours)
+
     def _first_choices(self, session: Session, user_id: int, new: list[Calendar], now: datetime) -> None:
         """A new connection's primary calendar is checked for conflicts; the only sensible one when none is marked.
 
@@ -231,11 +233,6 @@ class Accounts:
         primary = [c for c in ordinary if c.is_primary] or (ordinary if len(ordinary) == 1 else [])
         for calendar in primary[:1]:
             directory.select_calendar(session, calendar, True, now)
-        session.execute(
-            update(calendars)
-            .where(calendars.c.id.in_([c.id for c in new]))
-            .values(policy_hours=self._settings.last_known_hours)
-        )
 
     def _note_test(self, row: Connection, error: ProviderError | None, now: datetime) -> None:
         assert row.id is not None

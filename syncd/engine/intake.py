@@ -77,14 +77,20 @@ class Intake:
         self._clock = clock
         self.head_start = HEAD_START
 
-    def take_in(self, states: Sequence[DeliveryState] = (DeliveryState.NEW,)) -> IntakeReport:
-        """Take in everything in `states`, in batches of one transaction each."""
+    def take_in(
+        self,
+        states: Sequence[DeliveryState] = (DeliveryState.NEW,),
+        *,
+        progress: Callable[[int], None] = lambda count: None,
+    ) -> IntakeReport:
+        """Take in everything in `states`, in batches of one transaction each; `progress` is told each batch's size."""
         report, after = IntakeReport(), 0
         while True:
-            first = len(report.results)
+            first, before = len(report.results), sum(report.deliveries.values())
             with self._database.write() as session:
                 taken = self.take_batch(session, report, states, after)
             self._results.publish(report.results[first:])
+            progress(sum(report.deliveries.values()) - before)
             if not taken:
                 return report
             after = taken
@@ -111,11 +117,15 @@ class Intake:
         """Plan the subjects again, with the choices as they are now."""
         report = IntakeReport()
         with self._database.write() as session:
-            _lock(session)
-            self._plan_all(session, dict.fromkeys(subjects), report, self._clock())
+            self.replan_in(session, subjects, report)
             self._results.store(session, report.results)
         self._results.publish(report.results)
         return report
+
+    def replan_in(self, session: Session, subjects: Iterable[str], report: IntakeReport) -> None:
+        """As `replan`, in a transaction of the caller's; adds to the report and logs nothing."""
+        _lock(session)
+        self._plan_all(session, dict.fromkeys(subjects), report, self._clock())
 
     def replan_problems(self) -> int:
         """Plan again, in batches, what could not be planned; how many of them change something now."""

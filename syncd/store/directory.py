@@ -12,16 +12,17 @@ from sqlmodel import Session
 from syncd.errors import InputError
 from syncd.model.calendar import RemoteCalendar
 from syncd.model.connection import ConnectionState
-from syncd.model.reference import Place
+from syncd.model.reference import Place, ReferenceState
 from syncd.rules.connection import MOVES, ConnectionEvent
 from syncd.rules.destinations import Choices, KnownCalendar
 
-from .tables import Calendar, Connection, Destination, User
+from .tables import Calendar, Connection, Destination, StoredReference, User
 
 users = User.__table__  # type: ignore[attr-defined]
 connections = Connection.__table__  # type: ignore[attr-defined]
 calendars = Calendar.__table__  # type: ignore[attr-defined]
 destinations = Destination.__table__  # type: ignore[attr-defined]
+references = StoredReference.__table__  # type: ignore[attr-defined]
 
 
 def add_user(session: Session, user_id: int, email: str, now: datetime, *, name: str = "", zone: str = "") -> User:
@@ -76,6 +77,13 @@ def listed_connections(session: Session, *, user_id: int | None = None, app: str
     if app:
         statement = statement.where(connections.c.app == app)
     return list(session.execute(statement).scalars())
+
+
+def holding_connections(session: Session) -> list[Connection]:
+    """Connections that are not active and have writes waiting, by id."""
+    waiting = select(references.c.connection_id).where(references.c.state == ReferenceState.PENDING)
+    statement = select(Connection).where(connections.c.state != ConnectionState.ACTIVE, connections.c.id.in_(waiting))
+    return list(session.execute(statement.order_by(connections.c.id)).scalars())
 
 
 def move_connection(
@@ -139,19 +147,27 @@ def listed_calendars(
 
 
 def store_listing(
-    session: Session, connection_id: int, listing: Sequence[RemoteCalendar], policy: str, now: datetime
+    session: Session,
+    connection_id: int,
+    listing: Sequence[RemoteCalendar],
+    policy: str,
+    now: datetime,
+    *,
+    policy_hours: int = 24,
 ) -> tuple[list[Calendar], list[Calendar]]:
     """Bring the calendars of a connection to what its provider lists: (new, gone).
 
     A calendar that is no longer listed is marked missing and keeps its settings: it may come back, and references point
-    at it. Nothing is selected or unselected.
+    at it. New ones get the policy. Nothing is selected or unselected.
     """
     known = {c.external_id: c for c, _ in listed_calendars(session, connection_ids=[connection_id])}
     new = []
     for remote in listing:
         calendar = known.pop(remote.id, None)
         if calendar is None:
-            calendar = Calendar(connection_id=connection_id, external_id=remote.id, policy=policy)
+            calendar = Calendar(
+                connection_id=connection_id, external_id=remote.id, policy=policy, policy_hours=policy_hours
+            )
             new.append(calendar)
         _update_calendar(calendar, remote)
         session.add(calendar)

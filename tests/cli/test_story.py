@@ -7,6 +7,8 @@ import json
 import os
 import pty
 import sqlite3
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,7 @@ def test_from_connecting_to_removing(syncd: CommandLine, person: Person) -> None
     assert syncd("sync").code == 0
     assert syncd("sync").code == 0
     assert [e.uid for e in person.events()] == ["b1@Cal.com"]
-    assert "b1" in syncd("bookings", "list").out
+    assert "b1" in syncd("bookings", "list", "--status", "accepted").out
     assert "put-event" in syncd("bookings", "show", "b1").out
     assert "put-event" in syncd("log").out
     busy = syncd("busy", "--user", person.email, *SLOT, "--zone", "Europe/Berlin")
@@ -239,11 +241,58 @@ def test_a_write_that_failed_is_told_and_retried_when_asked(syncd: CommandLine, 
     assert [e.uid for e in connected.events()] == ["b1@Cal.com"]
 
 
+def test_a_retry_names_every_unknown_booking_and_changes_nothing(syncd: CommandLine, connected: Person) -> None:
+    import_(syncd, envelope(connected.email, "b1"))
+    syncd("sync")
+    before = syncd.document("bookings", "show", "b1")
+    told = syncd("bookings", "retry", "nosuch", "b1", "nor-this")
+    assert (told.code, told.out) == (2, "")
+    assert "nosuch, nor-this" in told.err
+    assert syncd.document("bookings", "show", "b1") == before
+
+
+def test_what_a_sync_leaves_is_explained(syncd: CommandLine, connected: Person, tmp_path: Path) -> None:
+    """A paused connection, a write that is tried again later, and a booking that has no destination."""
+    import_(syncd, envelope(connected.email, "b1"))
+    syncd("connections", "pause", 1)
+    assert "1 pending. Connection 1 is paused: syncd connections resume 1\n" in syncd("sync").out
+    syncd("connections", "resume", 1)
+    with closing(sqlite3.connect(tmp_path / "cli.db", isolation_level=None)) as store:
+        store.execute("UPDATE booking_references SET due_at = '2099-01-01 00:00:00.000000'")
+    assert "1 pending. See: syncd bookings list\n" in syncd("sync").out
+    import_(syncd, envelope("nobody@example.com", "b2", organizer={"id": 9, "email": "nobody@example.com"}))
+    assert "1 pending, 1 unplanned. See: syncd bookings list --parked\n" in syncd("sync").out
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        (("bookings", "import", "given.json"), b"Taking in"),
+        (("calendars", "list", "--refresh"), b"Listing calendars"),
+        (("connections", "test"), b"Testing connections"),
+    ],
+    ids=("import", "refresh", "test"),
+)
+def test_long_work_shows_on_a_terminal_how_far_it_is(
+    words: tuple[str, ...], title: bytes, syncd: CommandLine, connected: Person, tmp_path: Path
+) -> None:
+    _file(tmp_path, json.dumps(envelope(connected.email, "b1")))
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)  # pragma: no cover - another process
+        os.execv(sys.executable, command(syncd.config, *words))  # pragma: no cover
+    said = _read_to_the_end(terminal)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert title in said
+
+
 def test_the_log_filters(syncd: CommandLine, connected: Person) -> None:
     import_(syncd, envelope(connected.email, "b1"), envelope(connected.email, "b2"))
     syncd("sync")
     assert [r["subject"] for r in syncd.document("log", "--booking", "b2")] == ["b2"]
     assert {r["outcome"] for r in syncd.document("log", "--outcome", "done")} == {"done"}
+    assert {r["operation"] for r in syncd.document("log", "--operation", "put-event")} == {"put-event"}
     assert syncd.document("log", "--outcome", "failed") == []
     assert syncd.document("log", "--connection", 99) == []
     assert len(syncd.document("log", "--limit", 1)) == 1

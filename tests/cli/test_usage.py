@@ -28,6 +28,7 @@ USAGE_ERRORS = (
     ("sync", "--connection", "99"),
     ("sync", "--dry-run", "--connection", "99"),
     ("sync", "--booking", "nobody"),
+    ("sync", "--dry-run", "--booking", "nobody"),
     ("busy",),
     ("busy", "--user", "99"),
     ("busy", "--user", "nobody@example.com"),
@@ -37,6 +38,8 @@ USAGE_ERRORS = (
     ("busy", "--user", "1", "--from", "2027-01-01", "--zone", "../../etc/passwd"),
     ("log", "--since", "yesterday"),
     ("log", "--limit", "0"),
+    ("log", "--outcome", "bogus"),
+    ("log", "--operation", "bogus"),
     ("connections", "list", "--user", "99"),
     ("connections", "add", "no-such-app", "--user", "1"),
     ("connections", "add", "caldav-calendar", "--user", "1", "--zone", "Mars/Olympus"),
@@ -57,6 +60,7 @@ USAGE_ERRORS = (
     ("calendars", "destination", "99"),
     ("bookings", "import", "/no/such/file"),
     ("bookings", "import"),
+    ("bookings", "list", "--status", "bogus"),
     ("bookings", "show", "nobody"),
     ("bookings", "retry", "nobody"),
     ("keys", "rotate", "--batch", "0"),
@@ -106,6 +110,38 @@ def test_every_problem_of_a_configuration_is_told_at_once(tmp_path: Path, syncd:
         assert str(tmp_path) in problem["where"]
         assert problem["reason"]
         assert problem["remedy"]
+
+
+def test_a_check_tells_apps_and_files_that_cannot_be_used_beside_the_rest(tmp_path: Path, syncd: CommandLine) -> None:
+    (tmp_path / "open").write_text("secret", encoding="utf-8")
+    (tmp_path / "open").chmod(0o644)
+    text = f"""colour = 1
+[webhooks]
+secrets_file = "{tmp_path}/none"
+[credential_sync]
+secret_file = "{tmp_path}/open"
+encryption_key_file = "{tmp_path}/no-key"
+storage_key_file = "{tmp_path}"
+[apps.caldav-calender]
+concurrency = 2
+"""
+    configured(tmp_path, text=text)
+    (tmp_path / "keys").unlink()
+    found = syncd.document("config", "check", code=2)["error"]["problems"]
+    problems = {p["where"].removeprefix(f"{tmp_path}/syncd.toml: "): p for p in found}
+    assert set(problems) == {
+        "colour",
+        "apps.caldav-calender",
+        "keys.file",
+        "webhooks.secrets_file",
+        "credential_sync.secret_file",
+        "credential_sync.encryption_key_file",
+        "credential_sync.storage_key_file",
+    }
+    assert all(p["reason"].endswith(".") and p["remedy"] for p in problems.values())
+    assert problems["apps.caldav-calender"]["remedy"].startswith("Did you mean caldav-calendar?")
+    assert "syncd keys generate" in problems["keys.file"]["remedy"]
+    assert "can be read by others" in problems["credential_sync.secret_file"]["reason"]
 
 
 def test_a_good_configuration_has_no_problems(syncd: CommandLine) -> None:

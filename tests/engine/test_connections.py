@@ -9,7 +9,9 @@ import pytest
 from syncd.connector import CalendarConnector
 from syncd.connector.registry import Registry
 from syncd.errors import InputError, ParkError, ProviderError, ReconnectError, RetryError
+from syncd.model.busy import BusyPolicy
 from syncd.model.connection import ConnectionState
+from syncd.settings import Busy
 from syncd.testing.memory import memory_spec
 
 from .deliveries import created
@@ -109,6 +111,15 @@ def test_calendars_are_listed_anew_and_none_is_chosen_by_that(office: World) -> 
     office.provider.add_calendar(WORK)
     assert office.runtime.accounts.refresh_calendars(1) == ([], [])
     assert office.calendar(WORK).missing_since is None
+
+
+def test_a_calendar_found_later_gets_the_configured_policy_and_its_hours(office: World, open_runtime: Any) -> None:
+    busy = Busy(policy=BusyPolicy.LAST_KNOWN, last_known_hours=3)
+    later = open_runtime(settings=office.runtime.settings.model_copy(update={"busy": busy}))
+    office.provider.add_calendar("new")
+    later.accounts.refresh_calendars(1)
+    assert (office.calendar("new").policy, office.calendar("new").policy_hours) == ("last-known", 3)
+    assert office.calendar(WORK).policy_hours == 24
 
 
 def test_a_removed_connection_takes_its_credential_calendars_and_references_along(office: World) -> None:
