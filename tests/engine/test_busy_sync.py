@@ -341,7 +341,7 @@ def test_a_read_that_fails_after_its_first_page_gives_the_calendar_back(
     def broken(*_arguments: Any, **_named: Any) -> Iterator[ChangePage]:
         yield ChangePage(full=True)
         reader.clock.advance(minutes=1)
-        yield ChangePage(changed=[ItemChange(item="one", version="1", times=[])])
+        yield ChangePage(changed=(ItemChange(item="one", version="1", times=()),))
         raise RetryError("The line went dead.")
 
     monkeypatch.setattr(MemoryConnector, "changes", broken)
