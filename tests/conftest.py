@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import structlog
 from given import POSTGRESQL, SQLITE, OpenRuntime, SettableClock
 from postgres_server import PostgresServer, postgres_server
 
@@ -33,6 +34,13 @@ def _own_certificates() -> Iterator[None]:
         for name in CA_VARIABLES:
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Commands run in this process set up the log for good, on a stream that ends with their test."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-import structlog
 from cli.command_line import CommandLine, configured
 from fastapi import Depends, FastAPI
 from starlette.requests import Request
@@ -26,14 +25,6 @@ THINGS = {10: ADA, 20: BEN}
 """Things by id, with whom they belong to."""
 
 MakeKey = Callable[..., str]
-
-
-@pytest.fixture(autouse=True)
-def _own_log() -> Iterator[None]:
-    """Commands run in this process set up the log for good, on a stream that ends with their test."""
-    structlog.reset_defaults()
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture
