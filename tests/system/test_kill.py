@@ -7,6 +7,7 @@ the server sees it, or when it was carried out and not yet answered. Several req
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -67,8 +68,8 @@ class Setting:
         with subprocess.Popen(command(self.config, "sync"), stdout=subprocess.DEVNULL) as child:
 
             def strike(seen: int) -> bool:
-                if seen == number:
-                    child.kill()
+                if seen >= number:
+                    _kill(child)
                 return seen >= number
 
             self._slow_down(ANSWER_AFTER_S)
@@ -87,6 +88,15 @@ class Setting:
     def held(self) -> list[tuple[str, object]]:
         """What the server holds, as (UID, start)."""
         return sorted((e.uid, e.start) for e in read_calendar(self.server, LOGIN, "work"))
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """Kill it and wait until it is dead: one that saw its connection dropped would put its write off, as it should."""
+    child.kill()
+    try:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    except ChildProcessError:
+        pass  # dead, and waited for
 
 
 def kill_and_finish(setting: Setting, seed: int, rounds: int) -> None:
