@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from syncd.errors import ConfigError
+from syncd.signals import end_awaited
 
 from .context import Json
 from .output import console, errors, print_json, print_table
@@ -109,9 +110,7 @@ def _explain_keep(folder: Path, out: Console) -> None:
 
 def _keep(folder: Path, out: Console) -> None:
     """Leave everything as it is until a signal says to stop; it is awaited from before the user is told how."""
-    ends = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    _explain_keep(folder, out)
-    signal.sigwait(ends)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
+    with end_awaited() as wait:
+        _explain_keep(folder, out)
+        wait()
     out.print("Stopped.")

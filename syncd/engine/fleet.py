@@ -11,17 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import structlog
 
 from syncd.errors import ConfigError, StoreError
+from syncd.signals import end_awaited
 from syncd.store import busy, references, tokens, work
 from syncd.store.database import Database
 from syncd.store.owner import this_owner
@@ -188,20 +187,18 @@ def work_until_stopped(runtime: Runtime, environ: Mapping[str, str]) -> int:
     require_shared(runtime.database)
     runtime.home.require()
     within_s = runtime.settings.http.stop_seconds
-    asked: SimpleQueue[int] = SimpleQueue()  # an Event set by a handler can wait for its own thread
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: asked.put(number))
     hands, notifier = Hands(runtime), Notifier(environ)
-    hands.start()
-    notifier.ready("working")
-    structlog.get_logger("syncd.hands").info("ready")
-    asked.get()
-    notifier.stopping(within_s)
-    if not hands.stop(within_s):
-        try:
-            hand_back(runtime, hands)
-        finally:
-            os._exit(0)  # threads wait for providers still
+    with end_awaited() as wait:
+        hands.start()
+        notifier.ready("working")
+        structlog.get_logger("syncd.hands").info("ready")
+        wait()
+        notifier.stopping(within_s)
+        if not hands.stop(within_s):
+            try:
+                hand_back(runtime, hands)
+            finally:
+                os._exit(0)  # threads wait for providers still
     return 0
 
 
