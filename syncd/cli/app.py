@@ -12,32 +12,13 @@ import typer
 from syncd import __version__
 from syncd.errors import ConfigError, InputError, KeyMissingError, ProviderError, SyncdError
 
-from . import (
-    api_keys,
-    audit,
-    bookings,
-    busy,
-    calendars,
-    config,
-    connections,
-    connectors,
-    db,
-    demo,
-    doctor,
-    inbox,
-    keys,
-    log,
-    run_command,
-    service,
-    status,
-    sync,
-    worker,
-)
+from .commands import LazyGroup
 from .context import Context
 from .output import print_error
 
 app = typer.Typer(
     name="syncd",
+    cls=LazyGroup,
     help="Bookings into calendars and CRMs, busy times back.",
     no_args_is_help=True,
     add_completion=False,
@@ -66,27 +47,6 @@ def options(
     """Options before the command."""
     context.obj = Context(config)
 
-
-app.command("sync")(sync.sync)
-app.command("run")(run_command.run)
-app.command("worker")(worker.worker)
-app.command("status")(status.status)
-app.command("doctor")(doctor.doctor)
-app.command("jobs")(log.jobs)
-app.command("busy")(busy.busy)
-app.command("log")(log.log)
-app.command("audit")(audit.audit)
-app.command("connectors")(connectors.connectors)
-app.command("demo")(demo.demo)
-app.command("install-service")(service.install_service)
-app.add_typer(connections.app, name="connections")
-app.add_typer(calendars.app, name="calendars")
-app.add_typer(bookings.app, name="bookings")
-app.add_typer(inbox.app, name="inbox")
-app.add_typer(keys.app, name="keys")
-app.add_typer(api_keys.app, name="api-keys")
-app.add_typer(db.app, name="db")
-app.add_typer(config.app, name="config")
 
 USAGE_ERRORS = (ConfigError, InputError, KeyMissingError)
 
