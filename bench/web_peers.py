@@ -15,6 +15,7 @@ from contextlib import closing
 from typing import Annotated, Any
 
 import uvicorn
+import uvloop
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from sqlmodel import Session
 from starlette.applications import Starlette
@@ -23,6 +24,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from syncd.api.app import create_app
+from syncd.api.daemon import SWITCH_EVERY_S
 from syncd.api.webhooks import BookingWebhook, signatures
 from syncd.engine.arrivals import Arrivals
 from syncd.model.clock import utc_now
@@ -86,13 +88,15 @@ APPLICATIONS: dict[str, Callable[[Database], ASGIApp]] = {"echo": echo, "fastapi
 
 def main(name: str, database_url: str) -> None:
     """Serve until standard input ends; prints the port."""
+    sys.setswitchinterval(SWITCH_EVERY_S)
     with closing(Database(database_url)) as database:
         upgrade(database)
         application = APPLICATIONS[name](database)
         config = uvicorn.Config(
             application, log_config=None, access_log=False, lifespan="off", server_header=False, proxy_headers=False
         )
-        asyncio.run(_serve(uvicorn.Server(config)))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the daemon has it
+            runner.run(_serve(uvicorn.Server(config)))
 
 
 async def _serve(server: uvicorn.Server) -> None:

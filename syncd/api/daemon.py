@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
+import uvloop
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.engine.audit import Action, AuditResult
@@ -38,6 +39,10 @@ from syncd.store import installation
 from syncd.vault import KeyRing
 
 from .server import HttpServer
+
+SWITCH_EVERY_S = 0.0005
+"""How long a thread may keep Python's lock from another: a commit that has ended is told to its callers this much sooner.
+"""
 
 LOOK_EVERY_S = 0.5
 """How often a stop is looked for while the first job has not run."""
@@ -86,8 +91,9 @@ class Daemon:
         Raises:
             SyncdError: it cannot start.
         """
-        with self._started() as server:
-            asyncio.run(self._serve(server))
+        sys.setswitchinterval(SWITCH_EVERY_S)
+        with self._started() as server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve(server))
         return 0
 
     @contextmanager

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from syncd.engine.arrivals import Arrivals
 from syncd.engine.audit import Audit
@@ -116,7 +117,7 @@ class HttpServer:
         os.set_inheritable(self._socket.fileno(), True)
         os.environ[LISTEN_VARIABLE] = str(self._socket.fileno())
 
-    def _application(self) -> Starlette:
+    def _application(self) -> ASGIApp:
         runtime, clock = self._runtime, self._runtime.clock
         self._arrivals = Arrivals(runtime.database, clock, self._arrived)
         bookings = BookingWebhook(self._signatures, self._arrivals, self._http, clock, self._counter("bookings"))

@@ -11,6 +11,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from starlette.requests import HTTPConnection
@@ -41,6 +42,7 @@ def _without_port(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     """An IPv4 address that came as an IPv6 one is IPv4; None for what is no address."""
     try:
@@ -51,10 +53,13 @@ def _parsed(address: str) -> IPv4Address | IPv6Address | None:
 
 
 def _is_trusted(address: str, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+    if not trusted:
+        return False
     parsed = _parsed(address)
     return parsed is not None and any(parsed in network for network in trusted)
 
 
+@lru_cache(maxsize=4096)
 def _limited_as(source: str) -> str:
     """What has one limit: an IPv4 address, or an IPv6 network of /64, all of which one subscriber has."""
     parsed = _parsed(source)

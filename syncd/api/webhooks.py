@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from syncd.engine.arrivals import Arrivals
 from syncd.errors import InputError
@@ -82,8 +83,13 @@ class BookingWebhook:
         self._count = count
         self._requests = SourceLimit(http.requests_per_minute)
         self._failures = SourceLimit(http.failures_per_minute)
-        self._waiting: tuple[Future[None], asyncio.Future[None]] | None = None
+        self._waiting: dict[Future[None], list[asyncio.Future[None]]] = {}
         self._log = structlog.get_logger("syncd.webhook")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a POST of this path, as an ASGI application of its own: no router and no middleware is asked."""
+        response = await self.take(Request(scope, receive))
+        await response(scope, receive, send)
 
     async def take(self, request: Request) -> Response:
         """Take one delivery."""
@@ -121,7 +127,7 @@ class BookingWebhook:
 
     async def _store(self, arrival: Arrival, status: int, message: str, outcome: str) -> Response:
         try:
-            await asyncio.shield(self._committed(self._arrivals.put(arrival)))
+            await self._committed(self._arrivals.put(arrival))
         except Exception as error:
             self._log.error("a delivery could not be stored", error=f"{type(error).__name__}: {error}")
             return self._answer(
@@ -130,10 +136,27 @@ class BookingWebhook:
         return self._answer(status, message, outcome)
 
     def _committed(self, group: Future[None]) -> asyncio.Future[None]:
-        """The event loop's future of a group; one for all its requests."""
-        if self._waiting is None or self._waiting[0] is not group:
-            self._waiting = (group, asyncio.wrap_future(group))
-        return self._waiting[1]
+        """A future of this request alone, done when its group is: the event loop is told once for all of them."""
+        loop = asyncio.get_running_loop()
+        mine = loop.create_future()
+        waiting = self._waiting.get(group)
+        if waiting is not None:
+            waiting.append(mine)
+            return mine
+        self._waiting[group] = [mine]
+        group.add_done_callback(lambda done: loop.call_soon_threadsafe(self._tell, done))
+        return mine
+
+    def _tell(self, group: Future[None]) -> None:
+        """Wake the requests of a group that is committed, or could not be."""
+        error = group.exception()
+        for each in self._waiting.pop(group):
+            if each.cancelled():
+                continue
+            if error is None:
+                each.set_result(None)
+            else:
+                each.set_exception(error)
 
     def _answer(self, status: int, message: str, outcome: str, headers: dict[str, str] | None = None) -> Response:
         self._count(outcome)
