@@ -41,8 +41,7 @@ from syncd.vault import KeyRing
 from .server import HttpServer
 
 SWITCH_EVERY_S = 0.0005
-"""How long a thread may keep Python's lock from another: a commit that has ended is told to its callers this much sooner.
-"""
+"""How long a thread may keep Python's lock from another: who waits for a commit is told sooner that it has ended."""
 
 LOOK_EVERY_S = 0.5
 """How often a stop is looked for while the first job has not run."""

@@ -94,13 +94,13 @@ class HttpServer:
             self._loop.call_soon_threadsafe(self._stop_accepting)
 
     def _stop_accepting(self) -> None:
-        """Connections accepted a moment ago have not sent their request yet; uvicorn would cut them off. So would
-        closing the listening sockets: asyncio drops what is accepted and not yet served (`Server._attach`).
+        """Connections accepted a moment ago have not sent their request yet; uvicorn would cut them off. What is not
+        accepted stays with the socket.
         """
         assert self._server is not None
         assert self._loop is not None
-        for listening in (s for server in self._server.servers for s in server.sockets):
-            self._loop.remove_reader(listening.fileno())
+        for server in self._server.servers:
+            server.close()
         self._loop.call_later(LATE_REQUESTS_S, self._exit)
 
     def _exit(self) -> None:
