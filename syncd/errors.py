@@ -81,13 +81,24 @@ class UnclearError(RetryError):
 
 
 class WaitUntilError(RetryError):
-    """The provider named a time before which it will not answer (`Retry-After`), or a limit of ours is reached."""
+    """The provider refuses more requests for now, or a limit of ours is reached. `told`: the provider itself named the
+    time (`Retry-After`); else the guard decides how long.
+    """
 
     code = "throttled"
 
-    def __init__(self, message: str, *, retry_at: datetime, status: int | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_at: datetime,
+        status: int | None = None,
+        code: str | None = None,
+        told: bool = True,
+    ) -> None:
         super().__init__(message, status=status, code=code)
         self.retry_at = retry_at
+        self.told = told
 
 
 class RefreshError(ProviderError):

@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from syncd.errors import ConfigError, Problem
 from syncd.model.busy import BusyPolicy
+from syncd.model.drift import DriftPolicy
 
 CONFIG_VARIABLE = "SYNCD_CONFIG"
 DATABASE_VARIABLE = "SYNCD_DATABASE_URL"
@@ -45,6 +46,12 @@ def _address(url: str) -> str:
     return url
 
 
+def _required(url: str) -> str:
+    if not url:
+        raise PydanticCustomError("address", "not an HTTP address")
+    return url
+
+
 def _event_type_id(key: str) -> str:
     if not EVENT_TYPE_ID.fullmatch(key):
         raise PydanticCustomError("event_type_id", "not the id of an event type")
@@ -52,6 +59,7 @@ def _event_type_id(key: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
+RequiredAddress = Annotated[Address, AfterValidator(_required)]
 EventTypeId = Annotated[str, AfterValidator(_event_type_id)]
 
 
@@ -78,6 +86,7 @@ class Busy(_Section):
     horizon_days: int = Field(180, ge=1, le=730)
     past_days: int = Field(7, ge=0, le=365)
     refresh_minutes: int = Field(5, ge=1, le=1440)
+    refresh_minutes_pushed: int = Field(30, ge=1, le=1440)
     stale_minutes: int = Field(60, ge=1, le=10080)
     audit_hours: int = Field(24, ge=1, le=720)
     policy: BusyPolicy = BusyPolicy.LAST_KNOWN
@@ -112,13 +121,17 @@ class Jobs(_Section):
     sweep: float = Field(60.0, gt=0, le=86400)
     clean_up: float = Field(3600.0, gt=0, le=604800)
     tokens: float = Field(60.0, gt=0, le=3600)
+    limits: float = Field(15.0, gt=0, le=3600)
+    channels: float = Field(60.0, gt=0, le=3600)
 
 
 class Http(_Section):
-    """The HTTP server."""
+    """The HTTP server. Browsers and providers reach it at `public_url`, and may be sent on to `redirect_allow`."""
 
     host: str = "127.0.0.1"
     port: int = Field(8600, ge=0, le=65535)
+    public_url: Address = ""
+    redirect_allow: tuple[RequiredAddress, ...] = ()
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     max_body_kb: int = Field(512, ge=1, le=65536)
     max_json_depth: int = Field(32, ge=4, le=200)
@@ -163,17 +176,23 @@ class Keep(_Section):
 
 
 class App(_Section):
-    """Limits of one app, per connection; unset ones are the connector's own."""
+    """One app: its limits, unset ones being the connector's own, and `client`, how we are registered with its provider.
+
+    Which keys `client` has is the connector's to say.
+    """
 
     concurrency: int | None = Field(None, ge=1, le=64)
     requests_per_minute: int | None = Field(None, ge=1, le=100_000)
+    app_requests_per_minute: int | None = Field(None, ge=1, le=10_000_000)
     timeout_seconds: float | None = Field(None, gt=0, le=600)
+    client: dict[str, Any] = Field(default_factory=dict)
 
 
 class EventType(_Section):
     """Rules of one event type, by its id."""
 
     write_requests: bool = False
+    calendar_changes: DriftPolicy = DriftPolicy.REPORT
 
 
 class Settings(_Section):
@@ -208,7 +227,7 @@ REMEDIES = {
     "extra_forbidden": "Remove it, or mend its spelling; config.example.toml lists every setting.",
     "missing": "Add it.",
     "database_url": "Write sqlite:///FILE or postgresql://USER@HOST/NAME.",
-    "address": "Write https://HOST/PATH, or leave it empty.",
+    "address": "Write https://HOST/PATH, or leave it out.",
     "event_type_id": "Write the event type's number, as in [event_types.123].",
 }
 

@@ -17,10 +17,11 @@ from urllib.parse import urljoin
 from syncd.errors import ForbiddenError, ProviderError, ReconnectError, RetryError
 from syncd.model.clock import Clock, utc_now
 from syncd.provider.guard import Guard
+from syncd.provider.network import network_failure
 
 from .answers import read_conditions
 from .origins import Origin, Trust, origin_of
-from .refusals import network_failure, refusal
+from .refusals import refusal
 from .session import Session, offered_kinds
 
 _MAX_HOPS = 5

@@ -1,4 +1,4 @@
-"""What a server's refusal or the network's failure means: the one table of the package."""
+"""What a server's refusal means: the one table of the package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from syncd.errors import (
     RefusedError,
     ResyncError,
     RetryError,
-    UnclearError,
 )
 from syncd.provider.http import error_for_status
 
@@ -41,8 +40,6 @@ CONDITIONS: dict[str, tuple[type[ProviderError], str, str]] = {
 and the same (RFC 6578 section 3.2, RFC 4791 sections 1.3 and 5.3.2.1, RFC 4918 section 16, RFC 3744 section 7.1.1)."""
 
 _UNSUPPORTED = frozenset({405, 501})
-_NOTHING_SENT = frozenset({"NewConnectionError", "ConnectTimeoutError", "NameResolutionError", "ConnectTimeout"})
-_CERTIFICATE_REMEDY = "Give the certificate authority's file as `ca_file`, or have the server's certificate renewed."
 
 
 def refusal(
@@ -63,36 +60,3 @@ def refusal(
     if status == 412:
         return ConflictError(f"{operation}: It was changed meanwhile. [412]", status=status)
     return error_for_status(status, operation, now, retry_after=retry_after)
-
-
-def network_failure(cause: BaseException, operation: str, *, writes: bool) -> ProviderError | None:
-    """The error for an exception of niquests or requests; None for one that is neither's.
-
-    Told apart by class names along the chain of causes: which of the two libraries (and of urllib3 and its fork) raised
-    depends on what is installed.
-    """
-    names = _names(cause)
-    if not names & {"RequestException", "HTTPError"}:
-        return None
-    if "SSLError" in names or "SSLCertVerificationError" in names:
-        return RetryError(f"{operation}: no trusted TLS connection.", code="tls", remedy=_CERTIFICATE_REMEDY)
-    if names & _NOTHING_SENT:
-        return RetryError(f"{operation}: the server cannot be reached.", code="unreachable")
-    if writes:
-        return UnclearError(f"{operation}: the connection broke before the answer came.")
-    return RetryError(f"{operation}: the connection broke before the answer came.", code="connection_lost")
-
-
-def _names(cause: BaseException) -> set[str]:
-    """Class names of an exception, its ancestors, and everything it wraps, in `args` or as cause."""
-    names: set[str] = set()
-    waiting, seen = [cause], set()
-    while waiting:
-        error = waiting.pop()
-        if id(error) in seen:
-            continue
-        seen.add(id(error))
-        names.update(kind.__name__ for kind in type(error).__mro__)
-        inner = [error.__cause__, error.__context__, getattr(error, "reason", None), *error.args]
-        waiting += [e for e in inner if isinstance(e, BaseException)]
-    return names

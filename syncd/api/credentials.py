@@ -28,8 +28,7 @@ from syncd.engine.platform_answers import PlatformAnswers
 from syncd.model.clock import Clock
 from syncd.settings import CredentialSync, Http
 from syncd.source import credential_sync as wire
-from syncd.source.credential_sync import CredentialSyncError, Reply
-from syncd.source.platform import PlatformAccess
+from syncd.source.credential_sync import CredentialSyncError, PlatformAccess, Reply
 
 from .body import BodyError, deeper_than, read_body
 from .sources import SourceLimit, client_address

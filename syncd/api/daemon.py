@@ -67,6 +67,7 @@ class Daemon:
         self._settings = settings
         self._reload = reload
         self._log = structlog.get_logger("syncd.daemon")
+        self._works = works
         self._metrics = Metrics()
         self.runtime = Runtime(settings, ring, sinks=(LogSink(), self._metrics), observe=self._metrics.observe)
         self._platform = Platform(self.runtime, environ)
@@ -105,6 +106,7 @@ class Daemon:
                 self._platform,
                 self._environ,
                 arrived=lambda: self._scheduler.wake("take-in"),
+                pushed=self._pushed,
                 not_ready=self._not_ready,
             )
             self.runtime.upgrade()
@@ -132,6 +134,11 @@ class Daemon:
             if self._watchdog is not None:
                 self._watchdog.start()
         await serving
+
+    def _pushed(self) -> None:
+        """Calendars are due; without hands of our own the others are told by the leader."""
+        if self._works:
+            self._scheduler.wake("busy-sync")
 
     def _make_watchdog(self, environ: Mapping[str, str]) -> Watchdog | None:
         period_s = watchdog_period(environ)

@@ -96,6 +96,28 @@ BOOKING = _object(
     "triggerEvent",
 )
 
+CONNECTED = _object(
+    {
+        "status": {"enum": ["success"]},
+        "data": _object(
+            {"connectionId": {"type": "integer"}, "app": APP_SLUG, "account": TEXT}, "connectionId", "app", "account"
+        ),
+    },
+    "status",
+    "data",
+)
+FAILED = _object(
+    {
+        "status": {"enum": ["error"]},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "path": TEXT,
+        "error": _object({"code": TEXT, "message": TEXT}, "code", "message"),
+    },
+    "status",
+    "timestamp",
+    "path",
+    "error",
+)
 HEALTH = _object({"status": TEXT}, "status")
 READINESS = _object({"status": TEXT, "reasons": {"type": "array", "items": TEXT}}, "status", "reasons")
 
@@ -104,7 +126,13 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
     """The document with the plain routes in it."""
     schemes = document.setdefault("components", {}).setdefault("securitySchemes", {})
     schemes.update(SECURITY_SCHEMES)
-    document["paths"] = {**_webhooks(), **_credential_sync(), **_health(), **document["paths"]}
+    document["paths"] = {
+        **_webhooks(),
+        **_credential_sync(),
+        **_connections(),
+        **_health(),
+        **document["paths"],
+    }
     return document
 
 
@@ -162,6 +190,26 @@ def _credential_sync() -> dict[str, dict[str, Operation]]:
             }
         },
     }
+
+
+def _connections() -> dict[str, dict[str, Operation]]:
+    """For people: a page, or JSON where that is asked for."""
+    told = {
+        400: "Nothing is stored: denied, not enough allowed, or a state that is unknown, used or ended.",
+        403: "Nothing is stored: the account may not do what is needed.",
+        404: "Nothing is stored: the account has no calendars.",
+        409: "Nothing is stored: another account than before, or one that is connected already.",
+        429: "Too many requests, or unknown states.",
+        502: "Nothing is stored: the provider does not answer.",
+        503: "Nothing is stored: the provider limits, or the store is not available.",
+    }
+    answers = {200: ("Connected.", CONNECTED), **{status: (why, FAILED) for status, why in told.items()}}
+    operation = _operation("Come back from a provider's consent page", "Connections", answers)
+    for answer in operation["responses"].values():
+        answer["content"]["text/html"] = {"schema": TEXT}
+    operation["responses"]["302"] = {"description": "Connected; on to the address named at the start."}
+    parameters = [_parameter(name, "query", TEXT) for name in ("state", "code", "error")]
+    return {"/api/connections/callback": {"get": {**operation, "parameters": parameters}}}
 
 
 def _health() -> dict[str, dict[str, Operation]]:

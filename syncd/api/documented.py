@@ -15,6 +15,7 @@ from syncd.engine.runtime import Runtime
 from syncd.store.tables import User
 
 from .access import Caller, Gate, admit, authenticate
+from .connections import connections
 from .described import describe
 from .errors import FAILURES, ApiError, Success, answer_errors, success
 
@@ -75,6 +76,7 @@ def documented(runtime: Runtime, gate: Gate) -> FastAPI:
             raise ApiError(403, "An administrator's API key is needed.")
         return Success[Standing].model_validate(success(_standing(runtime)))
 
+    app.include_router(connections(runtime))
     return app
 
 

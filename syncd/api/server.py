@@ -25,8 +25,10 @@ from syncd.settings import Http, Settings
 
 from .access import Gate
 from .app import create_app
+from .consents import ConsentCallback
 from .credentials import CredentialWebhook
 from .health import health_routes
+from .push import PushWebhook
 from .webhooks import BookingWebhook, Signatures, signatures
 
 LISTEN_VARIABLE = "SYNCD_LISTEN_FD"
@@ -43,6 +45,7 @@ class HttpServer:
 
     Args:
         arrived: told after deliveries were stored.
+        pushed: told after a provider's call made calendars due.
         not_ready: the reasons why the daemon is not ready; none when it is.
 
     Raises:
@@ -57,6 +60,7 @@ class HttpServer:
         environ: Mapping[str, str],
         *,
         arrived: Callable[[], None],
+        pushed: Callable[[], None],
         not_ready: Callable[[], list[str]],
     ) -> None:
         self._runtime = runtime
@@ -65,8 +69,10 @@ class HttpServer:
         self._http = runtime.settings.http
         self._signatures = webhook_signatures(runtime.settings, environ)
         self._arrived = arrived
+        self._pushed = pushed
         self._not_ready = not_ready
         self._arrivals: Arrivals | None = None
+        self._callback: ConsentCallback | None = None
         self._server: uvicorn.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._socket = _listening(self._http, environ)
@@ -108,9 +114,11 @@ class HttpServer:
         self._server.should_exit = True
 
     def close(self) -> None:
-        """Store what was still on its way in."""
+        """Store what was still on its way in; consents that are not finished are begun anew."""
         if self._arrivals is not None:
             self._arrivals.close()
+        if self._callback is not None:
+            self._callback.close()
 
     def bequeath(self) -> None:
         """Keep the socket open for the program this process becomes."""
@@ -131,9 +139,13 @@ class HttpServer:
             clock=clock,
             count=self._counter("credentials"),
         )
-        gate = Gate(runtime.database, Audit(runtime.database, clock), self._http, clock)
+        audit = Audit(runtime.database, clock)
+        gate = Gate(runtime.database, audit, self._http, clock)
+        self._callback = ConsentCallback(runtime.consents, audit, self._http, clock)
         health = health_routes(self._not_ready, self._metrics.registry, self._show)
-        return create_app(bookings, [*credentials.routes(), *health], lambda: _documented(runtime, gate))
+        push = PushWebhook(runtime.pushes, self._http, self._pushed, self._counter("push"))
+        plain = [*credentials.routes(), *push.routes(), *self._callback.routes(), *health]
+        return create_app(bookings, plain, lambda: _documented(runtime, gate))
 
     def _counter(self, webhook: str) -> Callable[[str], None]:
         return lambda outcome: self._metrics.count_webhook(webhook, outcome)

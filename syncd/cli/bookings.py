@@ -124,14 +124,22 @@ def list_(
     context: typer.Context,
     status: Annotated[BookingStatus | None, typer.Option(help="Only those that stand so.")] = None,
     parked: Annotated[bool, typer.Option("--parked", help="Only those that wait for a person.")] = False,
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only those whose events people moved, deleted or declined.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     json: Json = False,
 ) -> None:
     """List bookings and how far each is written, the latest told first."""
-    from syncd.store import bookings, references
+    from syncd.store import bookings, drift, references
 
     with context_of(context).runtime() as runtime, runtime.database.read() as session:
-        found = bookings.listed(session, status=status or "", parked=False, limit=10_000 if parked else limit)
+        subjects = drift.drifted_subjects(session) if changed else ()
+        found = bookings.listed(
+            session, uids=subjects, status=status or "", parked=False, limit=10_000 if parked else limit
+        )
+        if changed and not subjects:
+            found = []
         states: dict[str, list[Any]] = {}
         for reference in references.rows(session, subjects=[b.subject for b in found], limit=100_000):
             states.setdefault(reference.subject, []).append(reference)
@@ -148,7 +156,15 @@ def list_(
         )
         return
     rows = [
-        (b.uid, b.status, b.starts_at, b.title, b.organizer_email, _written(states.get(b.subject, [])), b.problem)
+        (
+            b.uid,
+            b.status,
+            b.starts_at,
+            b.title,
+            b.organizer_email,
+            _written(states.get(b.subject, [])),
+            b.problem or " ".join(r.drift_detail for r in states.get(b.subject, [])),
+        )
         for b in found
     ]
     print_table(("uid", "status", "start", "title", "organizer", "written", "what"), rows, "No bookings.")
@@ -158,8 +174,15 @@ def _written(found: list[Any]) -> str:
     return ", ".join(f"{r.app} {r.state}" for r in found)
 
 
+def _drift(reference: Any) -> str:
+    """What a person did to its event, and when that was noticed."""
+    if not reference.drift:
+        return ""
+    return f"{reference.drift_detail} Noticed {reference.drifted_at:%Y-%m-%d %H:%M:%SZ}."
+
+
 def _reference(row: Any) -> dict[str, Any]:
-    hidden = {"desired", "receipt", "key", "lease_owner"}
+    hidden = {"desired", "receipt", "receipt_id", "key", "lease_owner", "told", "told_at"}
     shown: dict[str, Any] = row.model_dump(exclude=hidden)
     return {**shown, "receipt": json_module.loads(row.receipt) if row.receipt else None}
 
@@ -222,7 +245,7 @@ def _print_booking(booking: Any, rows: list[Any], history: list[Any]) -> None:
             f"v{r.applied_version}" if r.receipt else "",
             r.attempts,
             r.due_at if r.state == "pending" else None,
-            f"{r.error} {r.remedy}".strip(),
+            f"{r.error} {r.remedy} {_drift(r)}".strip(),
         )
         for r in rows
     ]

@@ -16,6 +16,7 @@ from .output import age, console, print_json, print_table
 from .times import parse_moment
 
 if TYPE_CHECKING:
+    from syncd.engine.runtime import Runtime
     from syncd.model.busy import BusyAnswer
 
 
@@ -26,6 +27,10 @@ def busy(
     end: Annotated[str, typer.Option("--to", help="ISO 8601 or +7d from now.")] = "+7d",
     zone: Annotated[str, typer.Option(help="Time zone of the times given and shown, an IANA name.")] = "UTC",
     leave_out: Annotated[str, typer.Option(help="A booking's uid whose own events do not count.")] = "",
+    via: Annotated[
+        int | None,
+        typer.Option(help="Ask this connection about a colleague of its account, who needs none of their own."),
+    ] = None,
     json: Json = False,
 ) -> int:
     """When is a user busy, and how good is that knowledge, calendar by calendar."""
@@ -34,6 +39,8 @@ def busy(
     now = utc_now()
     window = _window(parse_moment(start, zone, now), parse_moment(end, zone, now))
     with context_of(context).runtime() as runtime:
+        if via is not None:
+            return _colleague(runtime, via, user, window, zone, json)
         with runtime.database.read() as session:
             user_id = directory.find_user(session, user).id
         answer = runtime.answers.answer(user_id, window, leave_out=leave_out)
@@ -42,6 +49,27 @@ def busy(
     else:
         _print(answer, zone)
     return 0 if answer.complete else 1
+
+
+def _colleague(runtime: Runtime, connection: int, email: str, window: Window, zone: str, json: bool) -> int:
+    """The schedule of somebody without a connection, as the account of one is shown it."""
+    from syncd.errors import ProviderError
+    from syncd.rules.intervals import clip, merge
+    from syncd.store import directory
+
+    with runtime.database.read() as session:
+        directory.get_connection(session, connection)
+    told = runtime.answers.schedules(connection, [email], window)[email]
+    if isinstance(told, ProviderError):
+        raise told
+    busy_times = list(merge(clip(((t.start, t.end) for t in told), window)))
+    if json:
+        print_json({"email": email, "via": connection, "busy": [{"start": s, "end": e} for s, e in busy_times]})
+        return 0
+    own = ZoneInfo(zone)
+    rows = [(f"{s.astimezone(own):%a %Y-%m-%d %H:%M}", f"{e.astimezone(own):%a %Y-%m-%d %H:%M}") for s, e in busy_times]
+    print_table((f"busy from ({zone})", "to"), rows, "Free all the time, as far as the provider shows it.")
+    return 0
 
 
 def _window(start: object, end: object) -> Window:

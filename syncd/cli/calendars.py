@@ -25,21 +25,27 @@ def list_(
     json: Json = False,
 ) -> int:
     """List calendars: what is selected, what is a destination, and how fresh each is."""
-    from syncd.store import directory
+    from syncd.store import channels, directory
 
+    now = utc_now()
     with context_of(context).runtime() as runtime:
         failed = _refresh(runtime, user, json) if refresh else 0
         with runtime.database.read() as session:
             user_id = directory.find_user(session, user).id if user else None
             found = directory.listed_calendars(session, user_id=user_id)
+            heard = channels.standings(session, now)
             chosen: dict[int, list[str]] = {}
             for d in directory.listed_destinations(session):
                 what = f"user {d.user_id}" if d.user_id is not None else f"event type {d.event_type_id}"
                 chosen.setdefault(d.calendar_id, []).append(what)
     if json:
-        print_json([_document(c, connection, chosen.get(c.id or 0, [])) for c, connection in found])
+        print_json(
+            [
+                {**_document(c, connection, chosen.get(c.id or 0, [])), "push": _push(c, heard)}
+                for c, connection in found
+            ]
+        )
         return failed
-    now = utc_now()
     rows = [
         (
             c.id,
@@ -50,6 +56,7 @@ def list_(
             ", ".join(chosen.get(c.id or 0, [])),
             "read-only" if c.read_only else "",
             _policy(c),
+            _push(c, heard),
             age(c.as_of, now) if c.selected else "",
             "gone at the provider"
             if c.missing_since
@@ -57,7 +64,19 @@ def list_(
         )
         for c, connection in found
     ]
-    columns = ("id", "app", "conn", "name", "selected", "destination of", "access", "if unreadable", "known", "what")
+    columns = (
+        "id",
+        "app",
+        "conn",
+        "name",
+        "selected",
+        "destination of",
+        "access",
+        "if unreadable",
+        "push",
+        "known",
+        "what",
+    )
     print_table(columns, rows, "No calendars. Connect an account: syncd connections add APP --user ID")
     return failed
 
@@ -65,6 +84,13 @@ def list_(
 def _policy(calendar: Any) -> str:
     hours = f" {calendar.policy_hours} h" if calendar.policy == BusyPolicy.LAST_KNOWN else ""
     return f"{calendar.policy}{hours}" if calendar.selected else ""
+
+
+def _push(calendar: Any, heard: dict[int, bool]) -> str:
+    """Whether its provider calls us when it changes: it has, it was asked to, or cannot be asked (the log says why)."""
+    if calendar.id in heard:
+        return "heard" if heard[calendar.id] else "asked"
+    return "failing" if calendar.watch_failures else ""
 
 
 def _document(calendar: Any, connection: Any, destination_of: list[str]) -> dict[str, Any]:

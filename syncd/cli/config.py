@@ -6,16 +6,19 @@ import os
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from syncd.errors import ConfigError, Problem, SyncdError
 from syncd.secrets import find_secret
-from syncd.settings import find_config, parse
+from syncd.settings import App, find_config, parse
 
 from .context import Context, Json, context_of
 from .output import console, print_json
+
+if TYPE_CHECKING:
+    from syncd.connector.registry import Registry
 
 app = typer.Typer(help="The configuration file.", no_args_is_help=True)
 
@@ -45,16 +48,33 @@ def _settings(own: Context) -> tuple[Problem, ...]:
 
 
 def _apps(file: Path | None, values: dict[str, Any]) -> Iterable[Problem]:
-    """Limits for apps that no connector serves."""
+    """Apps that no connector serves, and registrations that their connector cannot use."""
     from syncd.connector.registry import Registry
 
-    known = Registry.installed().apps
-    for name in _section(values, "apps"):
-        if name not in known:
+    registry = Registry.installed()
+    known = registry.apps
+    for name, section in _section(values, "apps").items():
+        if name in known:
+            yield from _client(file, registry, name, section)
+        else:
             nearest = get_close_matches(name, known, n=1)
             remedy = f"Did you mean {nearest[0]}? " if nearest else ""
             remedy += f"Connectors installed here: {', '.join(known)}."
             yield Problem(f"{file}: apps.{name}", "no such connector.", remedy)
+
+
+def _client(file: Path | None, registry: Registry, name: str, section: Any) -> Iterable[Problem]:
+    """What is wrong with how syncd is registered with an app's provider, the file of the secret included."""
+    from syncd.engine.opening import client_settings
+
+    client = section.get("client") if isinstance(section, dict) else None
+    if not isinstance(client, dict):
+        return
+    try:
+        client_settings(registry.spec(name), App(client=client), {})
+    except ConfigError as error:
+        told = error.problems or (Problem(f"apps.{name}.client", str(error), error.remedy or "See README."),)
+        yield from (Problem(f"{file}: {p.where}", p.reason, p.remedy) for p in told)
 
 
 def _files(file: Path | None, values: dict[str, Any]) -> Iterable[Problem]:

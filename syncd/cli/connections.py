@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import json as json_module
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import BaseModel, ValidationError
 
-from syncd.errors import ConfigError, Problem, ProviderError, ReconnectError
+from syncd.errors import ConfigError, ProviderError, ReconnectError
 from syncd.model.clock import utc_now
 from syncd.model.connection import ConnectionState
 
 from .audit import note
 from .context import Json, context_of
+from .credentials import Given, How, check_fields, connect
 from .output import age, console, print_json, print_table, progress, shown
 from .times import require_zone
 
 if TYPE_CHECKING:
-    from syncd.connector import ConnectorSpec
     from syncd.engine.accounts import Connected
     from syncd.engine.runtime import Runtime
 
 app = typer.Typer(help="Users' accounts at their providers.", no_args_is_help=True)
 
 CredentialFile = Annotated[
-    str,
-    typer.Option(
-        "--credential-file", help="JSON with the credential's fields, or - for standard input; else they are asked for."
-    ),
+    str, typer.Option("--credential-file", help="JSON with the credential's fields, or - for standard input.")
 ]
+ByDelegation = Annotated[
+    int | None, typer.Option("--delegation", help="By this delegation: an id of `syncd delegations list`.")
+]
+Device = Annotated[
+    bool, typer.Option("--device", help="Consent by a code typed on another device, where the provider has that.")
+]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Open no browser, only print the page's address.")]
+Port = Annotated[
+    int, typer.Option(min=0, max=65535, help="Where the browser comes back to on this machine; 0: any free port.")
+]
+Timeout = Annotated[float, typer.Option(min=0.01, max=3600, help="Seconds to wait for the browser to come back.")]
 Connection = Annotated[int, typer.Argument(help="Id, as `syncd connections list` shows it.")]
 
 
@@ -69,13 +75,14 @@ def list_(
             c.app,
             c.account,
             c.state,
+            c.delegation_id,
             selected[c.id],
             age(c.probed_at, now),
             f"{c.reason} {c.remedy}".strip(),
         )
         for c in found
     ]
-    columns = ("id", "user", "app", "account", "state", "selected", "tested", "what")
+    columns = ("id", "user", "app", "account", "state", "delegation", "selected", "tested", "what")
     print_table(columns, rows, "No connections. Add one: syncd connections add APP --user ID --email E")
 
 
@@ -89,15 +96,22 @@ def _email(session: Any, user_id: int) -> str:
 @app.command()
 def add(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="APP", help="caldav-calendar, apple-calendar, ics-feed, ...")],
+    name: Annotated[str, typer.Argument(metavar="APP", help="google-calendar, caldav-calendar, ics-feed, ...")],
     user: Annotated[int, typer.Option(help="The user's id in the scheduling product.")],
     email: Annotated[str, typer.Option(help="The user's e-mail, needed once.")] = "",
     zone: Annotated[str, typer.Option(help="The user's time zone, an IANA name.")] = "",
     setting: Annotated[list[str] | None, typer.Option(help="KEY=VALUE of the connector; may be repeated.")] = None,
     credential_file: CredentialFile = "",
+    delegation: ByDelegation = None,
+    device: Device = False,
+    no_browser: NoBrowser = False,
+    port: Port = 0,
+    timeout: Timeout = 300.0,
     json: Json = False,
 ) -> None:
-    """Connect a user to an app. The credential is asked for, or read from a file or standard input."""
+    """Connect a user to an app: by consent in a browser where the app has that, else by a credential that is asked
+    for. Or by a credential in a file, or by an organization's delegation.
+    """
     from syncd.engine.audit import Action
     from syncd.store import directory
 
@@ -106,13 +120,18 @@ def add(
     with context_of(context).runtime() as runtime:
         spec = runtime.registry.spec(name)
         settings = _settings(setting or [])
-        _check(spec.settings, settings, f"--setting of {name}")
-        credential = _credential(spec, credential_file)
-        with runtime.database.write() as session:
-            if not directory.add_user(session, user, email, utc_now(), zone=zone).email:
-                raise ConfigError(f"User {user} is new here.", remedy="Name the user's e-mail: --email E")
+        check_fields(spec.settings, settings, f"--setting of {name}")
+        how = How(browser=not no_browser, port=port, timeout_s=timeout, json=json)
+        given = Given(file=credential_file, delegation=delegation, device=device, how=how)
+        known = _email_of(runtime, user, email)
+
+        def store(credential: dict[str, Any]) -> Connected:
+            with runtime.database.write() as session:
+                directory.add_user(session, user, email, utc_now(), zone=zone)
+            return runtime.accounts.add(user, name, credential, settings, delegation_id=delegation)
+
         try:
-            connected = runtime.accounts.add(user, name, credential, settings)
+            connected = connect(runtime, spec, given, known, store)
         except ReconnectError as error:
             error.remedy = error.remedy.replace(ReconnectError.remedy, "Mend the credential and add it again.")
             raise
@@ -120,20 +139,46 @@ def add(
     _print_connected(connected, json)
 
 
+def _email_of(runtime: Runtime, user_id: int, given: str) -> str:
+    """The user's e-mail, before anything is asked of a person."""
+    from syncd.store.tables import User
+
+    with runtime.database.read() as session:
+        user = session.get(User, user_id)
+    email = given or (user.email if user else "")
+    if not email:
+        raise ConfigError(f"User {user_id} is new here.", remedy="Name the user's e-mail: --email E")
+    return email
+
+
 @app.command()
 def reconnect(
-    context: typer.Context, connection: Connection, credential_file: CredentialFile = "", json: Json = False
+    context: typer.Context,
+    connection: Connection,
+    credential_file: CredentialFile = "",
+    delegation: ByDelegation = None,
+    device: Device = False,
+    no_browser: NoBrowser = False,
+    port: Port = 0,
+    timeout: Timeout = 300.0,
+    json: Json = False,
 ) -> None:
-    """Give a connection a new credential. Its id, calendars and bookings stay."""
+    """Give a connection a new credential, as `add` does, of the same account. Its id, calendars and bookings stay."""
     from syncd.engine.audit import Action
     from syncd.store import directory
 
+    how = How(browser=not no_browser, port=port, timeout_s=timeout, json=json)
+    given = Given(file=credential_file, delegation=delegation, device=device, how=how)
     with context_of(context).runtime() as runtime:
         with runtime.database.read() as session:
-            name = directory.get_connection(session, connection).app
-        credential = _credential(runtime.registry.spec(name), credential_file)
-        connected = runtime.accounts.reconnect(connection, credential)
-        note(runtime.database, Action.CREDENTIAL_RECEIVED, f"connection {connection}", name)
+            row = directory.get_connection(session, connection)
+            email = _email(session, row.user_id)
+
+        def store(credential: dict[str, Any]) -> Connected:
+            return runtime.accounts.reconnect(connection, credential, delegation_id=delegation)
+
+        connected = connect(runtime, runtime.registry.spec(row.app), given, email, store)
+        note(runtime.database, Action.CREDENTIAL_RECEIVED, f"connection {connection}", row.app)
     _print_connected(connected, json)
 
 
@@ -248,62 +293,6 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
     return settings
 
 
-def _credential(spec: ConnectorSpec, file: str) -> dict[str, Any]:
-    """The credential's fields from a file, standard input or prompts; never from the command line."""
-    if not file:
-        return _asked(spec)
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-        value = json_module.loads(text)
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        names = ", ".join(spec.credential.model_fields)
-        raise ConfigError("The credential is no JSON object.", remedy=f"Fields for {spec.app}: {names}.") from None
-    _check(spec.credential, value, f"credential of {spec.app}")
-    return value
-
-
-def _check(model: type[BaseModel], value: dict[str, Any], what: str) -> None:
-    """Name every field that the connector cannot use, without its value."""
-    try:
-        model.model_validate(value)
-    except ValidationError as error:
-        problems = tuple(
-            Problem(".".join(map(str, e["loc"])) or what, f"{e['msg'].removeprefix('Value error, ')}.")
-            for e in error.errors(include_url=False, include_input=False, include_context=False)
-        )
-        names = ", ".join(model.model_fields)
-        raise ConfigError(
-            f"The {what} cannot be used.", problems=problems, remedy=f"Fields: {names or 'none'}."
-        ) from None
-
-
-def _asked(spec: ConnectorSpec) -> dict[str, Any]:
-    if not sys.stdin.isatty():
-        raise ConfigError(
-            "No terminal to ask for the credential.",
-            remedy="Give it by --credential-file FILE, or - for standard input.",
-        )
-    answers: dict[str, Any] = {}
-    for name, field in spec.credential.model_fields.items():
-        required = field.is_required()
-        if not (required or name in spec.secrets or field.annotation is str):
-            continue
-        told = typer.prompt(
-            name if required else f"{name} (may be empty)",
-            hide_input=name in spec.secrets and name != "urls",
-            default=None if required else "",
-            show_default=False,
-        )
-        if told:
-            answers[name] = told.split() if name == "urls" else told
-    _check(spec.credential, answers, f"credential of {spec.app}")
-    return answers
-
-
 def _print_connected(connected: Connected, json: bool) -> None:
     if json:
         print_json(connected)
@@ -311,4 +300,6 @@ def _print_connected(connected: Connected, json: bool) -> None:
     console.print(f"Connection {connected.connection_id}: {shown(connected.probe.account)} works.")
     if connected.new_calendars:
         console.print("Calendars: " + shown(", ".join(connected.new_calendars)))
+    if connected.selected:
+        console.print("Checked for conflicts: " + shown(", ".join(connected.selected)))
     console.print("Next: syncd calendars list; syncd calendars select ID; syncd calendars destination ID")

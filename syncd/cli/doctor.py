@@ -15,7 +15,10 @@ def doctor(
     context: typer.Context,
     live: Annotated[bool, typer.Option("--live/--offline", help="Ask the providers and the daemon too.")] = True,
     address: Annotated[
-        str, typer.Option(help="Address that the scheduling product calls; else the configured host and port.")
+        str,
+        typer.Option(
+            help="Address that the scheduling product calls; else [http] public_url, or the configured host and port."
+        ),
     ] = "",
     json: Json = False,
 ) -> int:
@@ -25,7 +28,7 @@ def doctor(
     own = context_of(context)
     http = own.settings.http
     host = f"[{http.host}]" if ":" in http.host else http.host
-    url = address or f"http://{host}:{http.port}"
+    url = address or http.public_url.rstrip("/") or f"http://{host}:{http.port}"
     with own.runtime() as runtime:
         findings = [
             Finding(what="configuration", verdict=Verdict.OK, told="No problems."),

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,11 @@ from syncd.model.clock import utc_now
 
 from .audit import note
 from .context import Json, context_of
-from .output import console, print_json, print_table, progress
+from .output import Bar, console, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from syncd.store.envelopes import StoredEnvelopes
+    from syncd.vault import KeyRing, RotationReport
 
 app = typer.Typer(help="The vault's keys.", no_args_is_help=True)
 
@@ -93,12 +97,11 @@ def _write_private(path: Path, text: str) -> None:
 @app.command()
 def status(context: typer.Context, json: Json = False) -> int:
     """Show the keys, and how many credentials each seals."""
-    from syncd.store.envelopes import StoredEnvelopes
-    from syncd.vault import status as count
+    from syncd.store.envelopes import counted_by_key
 
     with context_of(context).runtime() as runtime:
         ring = runtime.vault.ring
-        counted = count(StoredEnvelopes(runtime.database), ring)
+        counted = counted_by_key(runtime.database, ring)
     rows = [
         {"key": key, "current": key == ring.current, "known": key in ring.ids, "credentials": counted.get(key, 0)}
         for key in sorted({*ring.ids, *counted})
@@ -118,26 +121,35 @@ def rotate(
     batch: Annotated[int, typer.Option(min=1, max=10_000, help="Credentials per transaction.")] = 100,
     json: Json = False,
 ) -> int:
-    """Seal every credential under the current key. May run with the daemon, be killed, and run again."""
+    """Seal every credential, delegation's key and waiting consent under the current key. May run with the daemon, be
+    killed, and run again.
+    """
     from syncd.engine.audit import Action
-    from syncd.store.envelopes import StoredEnvelopes
-    from syncd.vault import rotate as reseal
+    from syncd.store.envelopes import every_envelope
 
     with context_of(context).runtime() as runtime:
-        rows = StoredEnvelopes(runtime.database)
+        ring = runtime.vault.ring
         with progress(show=not json) as bar:
-            bar.begin("Rotating", rows.count())
-            report = reseal(rows, runtime.vault.ring, batch, lambda told: bar.reach(told.examined))
-        detail = f"{report.resealed} re-sealed, {len(report.failed)} failed"
-        target = f"vault key {runtime.vault.ring.current}"
-        note(runtime.database, Action.CREDENTIAL_ROTATED, target, detail, failed=bool(report.failed))
-    failed = [{"connection": f.id, "code": f.code, "error": f.message} for f in report.failed]
+            reports = {rows.name: _rotated(rows, ring, batch, bar) for rows in every_envelope(runtime.database)}
+        resealed = sum(report.resealed for report in reports.values())
+        current = sum(report.already_current for report in reports.values())
+        failed = [
+            {"row": f"{name} {f.id}", "code": f.code, "error": f.message}
+            for name, report in reports.items()
+            for f in report.failed
+        ]
+        detail = f"{resealed} re-sealed, {len(failed)} failed"
+        note(runtime.database, Action.CREDENTIAL_ROTATED, f"vault key {ring.current}", detail, failed=bool(failed))
     if json:
-        print_json({"resealed": report.resealed, "already_current": report.already_current, "failed": failed})
+        print_json({"resealed": resealed, "already_current": current, "failed": failed})
     else:
-        console.print(
-            f"{report.resealed} re-sealed, {report.already_current} under the current key already,"
-            f" {len(failed)} failed."
-        )
-        print_table(("connection", "code", "error"), [tuple(f.values()) for f in failed], "")
+        console.print(f"{resealed} re-sealed, {current} under the current key already, {len(failed)} failed.")
+        print_table(("row", "code", "error"), [tuple(f.values()) for f in failed], "")
     return 1 if failed else 0
+
+
+def _rotated(rows: StoredEnvelopes, ring: KeyRing, batch: int, bar: Bar) -> RotationReport:
+    from syncd.vault import rotate as reseal
+
+    bar.begin(f"Rotating {rows.name}s", rows.count())
+    return reseal(rows, ring, batch, lambda told: bar.reach(told.examined))

@@ -10,7 +10,7 @@ import typer
 from syncd.model.clock import utc_now
 
 from .context import Json, context_of
-from .output import age, console, plain, print_json, print_table
+from .output import age, console, plain, print_json, print_table, shown
 
 if TYPE_CHECKING:
     from syncd.engine.overview import Overview
@@ -35,7 +35,8 @@ def status(context: typer.Context, json: Json = False) -> int:
         if moved is not None:
             console.print(f"[red]Read-only.[/] {moved} {REMEDY}")
         _print(found, own.settings.jobs.model_dump())
-    return 1 if moved or found.broken or found.parked or found.unplanned else 0
+    waits = found.broken or found.delegations or found.parked or found.unplanned
+    return 1 if moved or waits else 0
 
 
 def _document(found: Overview) -> dict[str, object]:
@@ -57,16 +58,47 @@ def _print(found: Overview, periods: dict[str, float]) -> None:
     ]
     print_table(("calendars of", "fresh", "stale", "failed", "oldest"), fresh, "No calendar is checked for conflicts.")
     console.print()
+    _print_limits(found)
     _print_queue("Deliveries", found.deliveries, found.oldest_delivery_at, found)
     _print_queue("Writes", found.references, found.oldest_pending_at, found)
     if found.unplanned:
         console.print(f"[red]{found.unplanned} booking(s) cannot be planned:[/] syncd bookings list --parked")
     for broken in found.broken:
         console.print(f"[red]Connection {broken['id']}[/] ({broken['app']}): {broken['reason']} {broken['remedy']}")
+    for failed in found.delegations:
+        whom = failed.payload["user"]["email"]
+        console.print(
+            f"[red]Delegation {failed.delegation_id}[/] ({failed.platform}, {failed.domain}, for {shown(whom)}):"
+            f" {shown(failed.payload['error']['message'])} {shown(failed.remedy)}"
+        )
     for parked in found.parked:
         console.print(f"[red]Parked[/] {parked['subject']} ({parked['app']}): {parked['error']} {parked['remedy']}")
+    for changed in found.drifted:
+        console.print(
+            f"[yellow]Changed by a person[/] {shown(changed['subject'])} ({changed['app']}): {changed['drift_detail']}"
+        )
     console.print()
     _print_jobs(found, periods)
+
+
+def _print_limits(found: Overview) -> None:
+    rows = [
+        (
+            each["app"],
+            each["connection_id"],
+            each["calls_left"],
+            f"in {age(found.at, each['waits_until'])}"
+            if each["waits_until"] and each["waits_until"] > found.at
+            else "",
+            f"{each['pace']:.1f}" if each["pace"] else "",
+        )
+        for each in found.limits
+        if each["calls_left"] is not None or each["pace"]
+    ]
+    if rows:
+        columns = ("limits of", "connection", "calls left at once", "asked to wait", "calls a second learnt")
+        print_table(columns, rows, "")
+        console.print()
 
 
 def _print_queue(title: str, counts: dict[str, int], oldest: object, found: Overview) -> None:

@@ -29,6 +29,9 @@ from syncd.model.busy import BusyTime
 from syncd.model.calendar import ChangePage, Event, Probe, Receipt, RemoteCalendar
 from syncd.model.time import Window
 
+from .consent import ClientSettings, ConsentFlow
+from .push import PushRules
+
 if TYPE_CHECKING:
     from syncd.provider.guard import Guard
 
@@ -44,6 +47,8 @@ class Ability(StrEnum):
     WRITE = "write"
     CHANGES = "changes"
     PUSH = "push"
+    SCHEDULES = "schedules"
+    CONFERENCE = "conference"
     RECURRENCE = "recurrence"
     RSVP = "rsvp"
     PRIVATE = "private"
@@ -85,12 +90,16 @@ class CalendarRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """What a connector is opened with. `credential` is in clear and never leaves the connector."""
+    """What a connector is opened with. `credential` is in clear and never leaves the connector.
+
+    `client` is the installation's registration with the app (`ConnectorSpec.client`).
+    """
 
     connection_id: int
     credential: Any
     settings: Any
     guard: Guard
+    client: Any = None
 
 
 class CalendarConnector(ABC):
@@ -175,6 +184,14 @@ class EventConnector(CalendarConnector):
         """Read our event back: the fields of `Event` as the provider holds them; None when it is gone."""
 
 
+class ScheduleConnector(ABC):
+    """What a calendar connector with `Ability.SCHEDULES` implements besides: busy times of other people."""
+
+    @abstractmethod
+    def schedules(self, emails: Sequence[str], window: Window) -> Mapping[str, list[BusyTime] | ProviderError]:
+        """When people of the same organization are busy, as far as the provider shows it. One entry for each."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorSpec:
     """What a connector package declares under the entry-point group `syncd.connectors`.
@@ -186,6 +203,10 @@ class ConnectorSpec:
     It asks once, and raises `ReconnectError` (grant refused), `ParkError` with code `client_refused` (wrong client),
     `WaitUntilError`, `RetryError` (nothing was sent) or `UnclearError` (the answer was lost). `refresh_repeatable`: a
     refresh token may be sent again after a lost answer; False where the provider takes each once.
+
+    `client` are the settings of the installation's registration with the app, `consent` how a person connects with
+    them, `scopes` what a token must be good for: one of each group. `requests_per_minute` is what the provider allows
+    one connection, `app_requests_per_minute` all connections of the registration together. `push` is how it pushes.
     """
 
     app: str
@@ -197,8 +218,13 @@ class ConnectorSpec:
     abilities: frozenset[Ability] = frozenset()
     concurrency: int = 4
     requests_per_minute: int | None = None
+    app_requests_per_minute: int | None = None
     timeout_s: float = 30.0
     secrets: tuple[str, ...] = ()
     account: Callable[[Any], str] = field(default=lambda _credential: "")
     refresh: Callable[[Opened], Mapping[str, Any]] | None = None
     refresh_repeatable: bool = True
+    client: type[ClientSettings] = ClientSettings
+    consent: Callable[[Any, Guard], ConsentFlow] | None = None
+    scopes: tuple[tuple[str, ...], ...] = ()
+    push: PushRules | None = None

@@ -6,7 +6,7 @@ Inside syncd the end of an access token is one thing: `expiry_date`, epoch milli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -30,6 +30,9 @@ SECONDS_BELOW = 100_000_000_000
 
 EPOCH_ABOVE = 1_000_000_000
 """An `expires_in` above it is no span but epoch seconds."""
+
+GRAPH = "https://graph.microsoft.com/"
+"""What Microsoft puts before some scopes, and before others not."""
 
 _TRANSIENT = (SERVER_DATE, "expires_in")
 
@@ -118,6 +121,16 @@ def expiry_ms(value: Any) -> int | None:
     if number is None or number <= 0:
         return None
     return int(number * 1000) if number < SECONDS_BELOW else int(number)
+
+
+def missing_scopes(groups: Iterable[Iterable[str]], granted: str) -> list[str]:
+    """What a token that says what it is good for lacks: of each group without a granted scope, all that would do.
+
+    Providers part scopes with spaces (RFC 6749, section 3.3) or with commas (Zoho); Microsoft puts its address before
+    some of them.
+    """
+    given = {scope.removeprefix(GRAPH).casefold() for scope in granted.replace(",", " ").split()}
+    return [" or ".join(group) for group in groups if not given & {scope.casefold() for scope in group}]
 
 
 def to_ms(moment: datetime | None) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,11 +15,14 @@ from typing import Any
 from syncd.engine.runtime import Runtime
 from syncd.model.clock import utc_now
 from syncd.model.time import Window
+from syncd.sandbox import Sandbox
+from syncd.sandbox.catalog import providers
 from syncd.settings import Settings, load
 from syncd.store import directory, inbox
 from syncd.store.inbox import Arrival
 from syncd.vault import generate_key, load_ring
 
+from .cloud import APPS, EMAIL, USER, Cloud, configuration, connect, destinations, prepared
 from .reader import FoundEvent, read_calendar
 from .servers import CalDavServer, radicale, xandikos
 
@@ -30,6 +33,8 @@ SHIFTED = ("startTime", "endTime", "rescheduleStartTime", "rescheduleEndTime")
 TOLD = "createdAt"
 
 PASSWORDS = {"anna": "demo-anna-7f3a", "ben": "demo-ben-91c4"}
+CARAS_PASSWORD = "demo-cara-58d2"
+REVIEW = "Quarterly review between Cara Lindqvist and Guest User"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,7 @@ class Demo:
     runtime: Runtime
     anna: CalDavServer
     ben: CalDavServer
+    cloud: Cloud
     folder: Path
     say: Callable[[str], None]
     monday: datetime
@@ -84,23 +90,28 @@ def stage(folder: Path, say: Callable[[str], None]) -> Iterator[Demo]:
     """Servers, a database and an engine in `folder`; gone when the block ends."""
     with ExitStack() as stack:
         say("Starting two real CalDAV servers on loopback: Radicale for Anna, Xandikos for Ben.")
-        anna = stack.enter_context(radicale(folder / "radicale", {"anna": PASSWORDS["anna"]}))
+        passwords = {"anna": PASSWORDS["anna"], "cara": CARAS_PASSWORD}
+        anna = stack.enter_context(radicale(folder / "radicale", passwords))
         ben = stack.enter_context(xandikos(folder / "xandikos", {"ben": PASSWORDS["ben"]}))
-        settings = _settings(folder)
+        say("Starting Google Calendar, Office 365 and Zoho Calendar, sandboxed on loopback, for Cara.")
+        (folder / "sandbox").mkdir()
+        cloud = prepared(stack.enter_context(Sandbox(providers(APPS), folder=folder / "sandbox")))
+        settings = _settings(folder, configuration(cloud.sandbox, folder))
         runtime = Runtime(settings, load_ring({}, Path(settings.keys.file)))
         stack.callback(runtime.close)
         runtime.upgrade()
-        yield Demo(runtime=runtime, anna=anna, ben=ben, folder=folder, say=say, monday=_next_monday(utc_now()))
+        monday = _next_monday(utc_now())
+        yield Demo(runtime=runtime, anna=anna, ben=ben, cloud=cloud, folder=folder, say=say, monday=monday)
 
 
-def _settings(folder: Path) -> Settings:
+def _settings(folder: Path, clients: str) -> Settings:
     """A configuration file in `folder`, so that the other commands can be tried on the same data."""
     keys = folder / "keys"
     keys.touch(mode=0o600)
     keys.write_text(generate_key("demo").line() + "\n", encoding="utf-8")
     config = folder / "syncd.toml"
     config.write_text(
-        f'database_url = "sqlite:///{folder}/syncd.db"\n\n[keys]\nfile = "{keys}"\n\n[log]\nlevel = "error"\n',
+        f'database_url = "sqlite:///{folder}/syncd.db"\n\n[keys]\nfile = "{keys}"\n\n[log]\nlevel = "error"\n{clients}',
         encoding="utf-8",
     )
     return load(str(config), {})
@@ -114,7 +125,7 @@ def _next_monday(now: datetime) -> datetime:
 def play(demo: Demo) -> DemoReport:
     """Every scene, in order."""
     started = time.monotonic()
-    scenes = (_connect, _first_bookings, _changes, _series, _busy)
+    scenes = (_connect, _first_bookings, _changes, _series, _busy, _everywhere, _joined, _gone_everywhere)
     calls = sum(scene(demo) for scene in scenes)
     return DemoReport(
         checks=tuple(demo.checks), seconds=time.monotonic() - started, provider_calls=calls, folder=demo.folder
@@ -234,8 +245,62 @@ def _busy(demo: Demo) -> int:
     return 0
 
 
-def _deliver(demo: Demo, *names: str) -> None:
-    arrivals = [Arrival(source="demo", body=_sample(name, demo.monday - SAMPLE_MONDAY)) for name in names]
+def _everywhere(demo: Demo) -> int:
+    demo.say("Cara consents at Google, Microsoft and Zoho, and connects a CalDAV calendar. Tokens are sealed, too.")
+    connect(demo.runtime, demo.cloud)
+    demo.anna.create_calendar("cara", "work", "Work")
+    credential = {"url": demo.anna.url, "username": "cara", "password": CARAS_PASSWORD}
+    demo.runtime.accounts.add(USER, "caldav-calendar", credential, {})
+    demo.say("One booking that names all four as its destinations; then it is moved.")
+    named = {"destinationCalendar": destinations(demo.runtime)}
+    _deliver(demo, "09-everywhere", payload=named)
+    calls = _sync(demo)
+    _expect_everywhere(demo, "booked everywhere", demo.monday + timedelta(days=1, hours=13))
+    _deliver(demo, "10-everywhere-moved", payload=named)
+    calls += _sync(demo)
+    _expect_everywhere(demo, "moved everywhere", demo.monday + timedelta(days=2, hours=8, minutes=30))
+    return calls
+
+
+def _joined(demo: Demo) -> int:
+    demo.say("When is Cara busy? One answer joined from all her calendars, the primary ones of each account included.")
+    google: Any = demo.cloud.sandbox.providers["google-calendar"]
+    lunch = demo.monday + timedelta(days=3, hours=11)
+    times = {"start": {"dateTime": lunch.isoformat()}, "end": {"dateTime": (lunch + timedelta(hours=1)).isoformat()}}
+    google.put_event(EMAIL, EMAIL, {"summary": "Lunch", **times})
+    calls = _sync(demo)
+    window = Window(demo.monday, demo.monday + timedelta(days=7))
+    answer = demo.runtime.answers.answer(USER, window)
+    for calendar in answer.calendars:
+        demo.say(f"    {calendar.app}, {calendar.name}: {calendar.state}, {len(calendar.times)} busy")
+    review = demo.monday + timedelta(days=2, hours=8, minutes=30)
+    wanted = [(review, review + timedelta(minutes=45)), (lunch, lunch + timedelta(hours=1))]
+    demo.expect("busy, joined", "Cara's calendars", _intervals(wanted), _intervals(list(answer.busy)))
+    return calls
+
+
+def _gone_everywhere(demo: Demo) -> int:
+    demo.say("And cancelled.")
+    _deliver(demo, "11-everywhere-cancelled", payload={"destinationCalendar": destinations(demo.runtime)})
+    calls = _sync(demo)
+    _expect_everywhere(demo, "cancelled everywhere", None)
+    return calls
+
+
+def _expect_everywhere(demo: Demo, step: str, start: datetime | None) -> None:
+    wanted = _when(start) if start else "nothing"
+    found = {app: [at for title, at in demo.cloud.events(app) if title == REVIEW] for app in APPS}
+    found["caldav-calendar"] = [e.start for e in read_calendar(demo.anna, "cara", "work") if e.summary == REVIEW]
+    for app, starts in found.items():
+        demo.expect(step, f"cara / {app}", wanted, "; ".join(map(_when, starts)) or "nothing")
+
+
+def _deliver(demo: Demo, *names: str, payload: Mapping[str, Any] | None = None) -> None:
+    """Samples arrive, with `payload` put into theirs."""
+    bodies = [_sample(name, demo.monday - SAMPLE_MONDAY) for name in names]
+    for body in bodies:
+        body["payload"].update(payload or {})
+    arrivals = [Arrival(source="demo", body=body) for body in bodies]
     with demo.runtime.database.write() as session:
         inbox.put(session, arrivals, utc_now())
     demo.runtime.intake.take_in()

@@ -10,19 +10,21 @@ from typing import Any
 from sqlmodel import Session
 
 from syncd.connector.oauth import expires_at, settled
-from syncd.errors import InputError, ProviderError, ReconnectError
+from syncd.errors import InputError, ProviderError, ReconnectError, VaultError
 from syncd.model.calendar import Probe, RemoteCalendar
 from syncd.model.clock import Clock
 from syncd.model.connection import ConnectionState
 from syncd.model.result import Operation, Outcome, SyncResult
 from syncd.rules.connection import ConnectionEvent
 from syncd.settings import Busy
-from syncd.store import directory, tokens
+from syncd.store import delegations, directory, tokens
 from syncd.store.database import Database
 from syncd.store.tables import Calendar, Connection
 from syncd.vault import Binding, CredentialVault
 
-from .pool import ConnectorPool, as_provider_error
+from .delegations import Delegations
+from .opening import UNSTORED
+from .pool import ConnectorPool, as_park_error, as_provider_error
 from .results import Results
 
 BY_HAND = {
@@ -35,11 +37,14 @@ BY_HAND = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """A connection that was made or mended: its id, what its probe found, and its calendars new to us."""
+    """A connection that was made or mended: its id, what its probe found, its calendars new to us, and which of them
+    are now checked for conflicts.
+    """
 
     connection_id: int
     probe: Probe
     new_calendars: tuple[str, ...]
+    selected: tuple[str, ...] = ()
 
 
 class Accounts:
@@ -56,6 +61,7 @@ class Accounts:
         results: Results,
         settings: Busy,
         clock: Clock,
+        delegations: Delegations,
         on_credential: Callable[[int], object] = lambda connection_id: None,
     ) -> None:
         self._database = database
@@ -64,18 +70,28 @@ class Accounts:
         self._results = results
         self._settings = settings
         self._clock = clock
+        self._delegations = delegations
         self.on_credential = on_credential
 
-    def add(self, user_id: int, app: str, credential: Mapping[str, Any], settings: Mapping[str, Any]) -> Connected:
+    def add(
+        self,
+        user_id: int,
+        app: str,
+        credential: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        *,
+        delegation_id: int | None = None,
+    ) -> Connected:
         """Connect a user to an app: asks the provider first, stores only what it accepts.
 
-        A user has one connection per app and account; adding it again is refused.
+        A user has one connection per app and account; adding it again is refused. With a delegation, `credential` is
+        its `subject` for the user.
 
         Raises:
             ProviderError: the provider refuses the credential or cannot be asked; nothing is stored.
             InputError: the user already has this account.
         """
-        probe, listing = self._ask(0, app, credential, settings)
+        probe, listing = self._ask(None, user_id, app, credential, settings, delegation_id)
         now = self._clock()
         with self._database.write() as session:
             self._refuse_twice(session, user_id, app, probe.account)
@@ -93,14 +109,23 @@ class Accounts:
             session.add(row)
             session.flush()
             assert row.id is not None
-            self._put_credential(session, row, credential, now)
+            self._put_credential(session, row, credential, now, delegation_id)
             new, _ = self._store_listing(session, row.id, listing, now)
-            self._first_choices(session, user_id, new, now)
-        self.on_credential(row.id)
-        return Connected(connection_id=row.id, probe=probe, new_calendars=tuple(c.name for c in new))
+            chosen = self._first_choices(session, new, now)
+        self._tell_of(row.id, delegation_id)
+        return Connected(
+            connection_id=row.id,
+            probe=probe,
+            new_calendars=tuple(c.name for c in new),
+            selected=tuple(c.name for c in chosen),
+        )
 
-    def reconnect(self, connection_id: int, credential: Mapping[str, Any]) -> Connected:
+    def reconnect(
+        self, connection_id: int, credential: Mapping[str, Any], *, delegation_id: int | None = None
+    ) -> Connected:
         """Give a connection a new credential; it keeps its id, calendars and references, and becomes ACTIVE.
+
+        It is of the delegation from now on, if any, and of no other.
 
         Raises:
             ProviderError: the provider refuses the credential; the old one stays.
@@ -108,7 +133,7 @@ class Accounts:
         """
         with self._database.read() as session:
             row = directory.get_connection(session, connection_id)
-        probe, listing = self._ask(connection_id, row.app, credential, row.settings)
+        probe, listing = self._ask(connection_id, row.user_id, row.app, credential, row.settings, delegation_id)
         if row.account and probe.account and row.account.casefold() != probe.account.casefold():
             raise InputError(
                 f"Connection {connection_id} is {row.account}; this credential is of {probe.account}.",
@@ -119,11 +144,11 @@ class Accounts:
         with self._database.write() as session:
             row = directory.get_connection(session, connection_id)
             row.probed_at = now
-            self._put_credential(session, row, credential, now)
+            self._put_credential(session, row, credential, now, delegation_id)
             directory.move_connection(session, connection_id, ConnectionEvent.RECONNECTED, now)
             new, _ = self._store_listing(session, connection_id, listing, now)
         self._pool.drop(connection_id)
-        self.on_credential(connection_id)
+        self._tell_of(connection_id, delegation_id)
         return Connected(connection_id=connection_id, probe=probe, new_calendars=tuple(c.name for c in new))
 
     def test(self, connection_id: int) -> Probe:
@@ -163,7 +188,7 @@ class Accounts:
             session.add(row)
             new, _ = self._store_listing(session, connection_id, listing, now)
             if choose:
-                self._first_choices(session, row.user_id, new, now)
+                self._first_choices(session, new, now)
         return probe
 
     def refresh_calendars(self, connection_id: int) -> tuple[list[str], list[str]]:
@@ -182,6 +207,7 @@ class Accounts:
         """Forget a connection with its credential, calendars and references. Events at the provider stay."""
         with self._database.write() as session:
             session.delete(directory.get_connection(session, connection_id))
+            delegations.forget_failure_of(session, connection_id)
         self._pool.drop(connection_id)
 
     def set_state(self, connection_id: int, state: ConnectionState) -> bool:
@@ -191,16 +217,43 @@ class Accounts:
             return directory.move_connection(session, connection_id, BY_HAND[state], self._clock())
 
     def _ask(
-        self, connection_id: int, app: str, credential: Mapping[str, Any], settings: Mapping[str, Any]
+        self,
+        connection_id: int | None,
+        user_id: int,
+        app: str,
+        credential: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        delegation_id: int | None,
     ) -> tuple[Probe, list[RemoteCalendar]]:
-        connector = self._pool.open(connection_id, app, credential, settings)
         try:
-            return connector.probe(), connector.calendars()
-        finally:
-            connector.close()
+            opened = self._pool.open(connection_id or UNSTORED, app, credential, settings, delegation_id=delegation_id)
+            try:
+                return opened.probe(), opened.calendars()
+            finally:
+                opened.close()
+        except (ProviderError, VaultError) as error:
+            if delegation_id is None:
+                raise
+            known = as_park_error(error) if isinstance(error, VaultError) else error
+            raise self._delegations.refused(delegation_id, user_id, connection_id, known) from error
 
-    def _put_credential(self, session: Session, row: Connection, credential: Mapping[str, Any], now: datetime) -> None:
+    def _tell_of(self, connection_id: int, delegation_id: int | None) -> None:
+        """Nobody else can use a delegation's credential."""
+        if delegation_id is None:
+            self.on_credential(connection_id)
+
+    def _put_credential(
+        self,
+        session: Session,
+        row: Connection,
+        credential: Mapping[str, Any],
+        now: datetime,
+        delegation_id: int | None,
+    ) -> None:
         assert row.id is not None
+        row.delegation_id = delegation_id
+        row.token_owner = ""  # whoever refreshed the old one knows nothing of this one
+        delegations.forget_failure_of(session, row.id, delegation_id)
         binding = Binding(connection_id=row.id, app=row.app, user_id=row.user_id)
         complete = settled(credential, now)
         row.envelope = self._vault.seal_credential(complete, binding)
@@ -224,7 +277,8 @@ class Accounts:
         policy, hours = self._settings.policy, self._settings.last_known_hours
         return directory.store_listing(session, connection_id, listing, policy, now, policy_hours=hours)
 
-    def _first_choices(self, session: Session, user_id: int, new: list[Calendar], now: datetime) -> None:
+    @staticmethod
+    def _first_choices(session: Session, new: list[Calendar], now: datetime) -> list[Calendar]:
         """A new connection's primary calendar is checked for conflicts; the only sensible one when none is marked.
 
         A destination is never chosen for a person.
@@ -233,6 +287,7 @@ class Accounts:
         primary = [c for c in ordinary if c.is_primary] or (ordinary if len(ordinary) == 1 else [])
         for calendar in primary[:1]:
             directory.select_calendar(session, calendar, True, now)
+        return primary[:1]
 
     def _note_test(self, row: Connection, error: ProviderError | None, now: datetime) -> None:
         assert row.id is not None
@@ -255,5 +310,6 @@ class Accounts:
                 )
             elif error is None:
                 directory.move_connection(session, row.id, ConnectionEvent.ACCEPTED, now)
+                delegations.forget_failure_of(session, row.id, row.delegation_id)
             self._results.store(session, [result])
         self._results.publish([result])

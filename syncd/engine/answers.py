@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -11,8 +13,8 @@ from typing import Any, cast
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
-from syncd.connector import CalendarConnector, CalendarRead
-from syncd.errors import ProviderError, RefreshError
+from syncd.connector import CalendarConnector, CalendarRead, ScheduleConnector
+from syncd.errors import ParkError, ProviderError, RefreshError
 from syncd.model.busy import BusyAnswer, BusyPolicy, BusyState, BusyTime, CalendarAnswer
 from syncd.model.clock import Clock
 from syncd.model.connection import ConnectionState
@@ -29,6 +31,10 @@ from .pool import ConnectorPool, as_provider_error
 calendars = Calendar.__table__  # type: ignore[attr-defined]
 connections = Connection.__table__  # type: ignore[attr-defined]
 users = User.__table__  # type: ignore[attr-defined]
+
+
+ASKED_AT_ONCE = 16
+"""Connections asked at once, over all answers. By threads of their own: the others may all wait for slow providers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,8 @@ class BusyAnswers:
         self._pool = pool
         self._stale_after = timedelta(minutes=settings.stale_minutes)
         self._clock = clock
+        self._executor: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
 
     def answer(
         self, user_id: int, window: Window, *, leave_out: str = "", calendar_ids: Sequence[int] = ()
@@ -78,6 +86,27 @@ class BusyAnswers:
         every = merge(clip(((t.start, t.end) for a in answers for t in a.times), window))
         return BusyAnswer(window=window, busy=tuple(every), calendars=answers)
 
+    def schedules(
+        self, connection_id: int, emails: Sequence[str], window: Window
+    ) -> Mapping[str, list[BusyTime] | ProviderError]:
+        """When people without a connection of their own are busy, as a colleague's connection is shown it. Live.
+
+        Raises:
+            ParkError: the connection's app cannot show other people's schedules.
+            ProviderError: as the provider answered, where it concerns all of them.
+        """
+
+        def call(connector: CalendarConnector) -> Mapping[str, list[BusyTime] | ProviderError]:
+            if not isinstance(connector, ScheduleConnector):
+                raise ParkError(
+                    f"Connection {connection_id} cannot show other people's schedules.",
+                    code="no_schedules",
+                    remedy="Name a connection of an app that can: syncd connectors",
+                )
+            return connector.schedules(emails, window)
+
+        return self._pool.run(connection_id, call)
+
     def _state(self, calendar: _Selected, window: Window, now: datetime) -> BusyState | None:
         state = state_of(calendar.known, window, now, self._stale_after)
         if state is None and calendar.connection_state != ConnectionState.ACTIVE:
@@ -90,10 +119,28 @@ class BusyAnswers:
         for calendar in unknown:
             by_connection[calendar.connection_id].append(calendar)
         found: dict[int, list[BusyTime] | ProviderError] = {}
-        for connection_id, group in by_connection.items():
-            told = self._ask_one(connection_id, [c.read for c in group], window)
+        asked = {i: [c.read for c in group] for i, group in by_connection.items()}
+        for connection_id, told in self._ask_all(asked, window):
+            group = by_connection[connection_id]
             found.update({c.id: told.get(c.external_id, _silent(c)) for c in group})
         return found
+
+    def _ask_all(
+        self, asked: Mapping[int, Sequence[CalendarRead]], window: Window
+    ) -> Iterable[tuple[int, Mapping[str, list[BusyTime] | ProviderError]]]:
+        """Ask every connection at once: an answer takes as long as the slowest of them, not as all together."""
+        if len(asked) < 2:
+            return [(i, self._ask_one(i, reads, window)) for i, reads in asked.items()]
+        with self._lock:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="syncd-answer")
+        told = self._executor.map(lambda item: self._ask_one(item[0], item[1], window), asked.items())
+        return zip(asked, told, strict=True)
+
+    def close(self) -> None:
+        """End the threads that ask."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _ask_one(
         self, connection_id: int, reads: Sequence[CalendarRead], window: Window

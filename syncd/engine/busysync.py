@@ -23,14 +23,17 @@ from syncd.model.clock import Clock
 from syncd.model.result import Operation, Outcome, SyncResult
 from syncd.model.time import Window
 from syncd.provider.guard import Tally, tally
+from syncd.provider.limits import Priority, priority
 from syncd.rules.connection import ConnectionEvent
+from syncd.rules.drift import Seen
 from syncd.rules.retry import RetryPolicy, back_off_ceiling
-from syncd.settings import Busy
+from syncd.settings import Settings
 from syncd.store import busy, directory
 from syncd.store.busy import DueCalendar, LeaseLostError, Read
 from syncd.store.database import Database
 from syncd.store.owner import this_owner
 
+from .drift import Drifts
 from .pool import ConnectorPool, as_provider_error
 from .pump import pump
 from .results import Results
@@ -78,7 +81,7 @@ class BusySync:
         database: Database,
         pool: ConnectorPool,
         results: Results,
-        settings: Busy,
+        settings: Settings,
         clock: Clock,
         *,
         threads: int = READ_THREADS,
@@ -87,7 +90,8 @@ class BusySync:
         self._database = database
         self._pool = pool
         self._results = results
-        self._settings = settings
+        self._settings = settings.busy
+        self._drifts = Drifts(database, pool, results, settings, clock)
         self._clock = clock
         self._threads = threads
         self._draw = draw
@@ -147,6 +151,13 @@ class BusySync:
         return claimed
 
     def _read(self, calendar: DueCalendar) -> Reading:
+        reading = self._read_once_or_anew(calendar)
+        if reading.stored or (calendar.marked and reading.error is None):
+            with priority(Priority.BUSY):
+                self._drifts.look(calendar)
+        return reading
+
+    def _read_once_or_anew(self, calendar: DueCalendar) -> Reading:
         with tally() as counted:
             try:
                 return self._read_from(calendar, calendar.cursor, counted)
@@ -160,9 +171,10 @@ class BusySync:
                 return _failed(calendar, error, counted)
 
     def _read_from(self, calendar: DueCalendar, cursor: str | None, counted: Tally) -> Reading:
-        return self._pool.run(
-            calendar.connection_id, lambda connector: self._read_with(connector, calendar, cursor, counted)
-        )
+        with priority(Priority.BACKFILL if cursor is None else Priority.BUSY):
+            return self._pool.run(
+                calendar.connection_id, lambda connector: self._read_with(connector, calendar, cursor, counted)
+            )
 
     def _read_with(
         self, connector: CalendarConnector, calendar: DueCalendar, cursor: str | None, counted: Tally
@@ -171,20 +183,22 @@ class BusySync:
         window = self._window(started)
         audit = cursor is not None and self._audit_due(calendar, started)
         pages = connector.changes(calendar_read(calendar), window, cursor, lambda: self._known(calendar), audit=audit)
-        writer = _PageWriter(self._database, self._clock, calendar)
+        writer, seen = _PageWriter(self._database, self._clock, calendar), Seen()
         for page in pages:
             writer.take(page)
+            seen.take(page)
+        coverage = writer.coverage or window
         read = Read(
             calendar_id=calendar.id,
             lease_until=calendar.lease_until,
             generation=writer.generation,
             cursor=writer.cursor,
-            coverage=writer.coverage or window,
+            coverage=coverage,
             as_of=started,
             audited_at=started if audit or writer.full else calendar.audited_at,
-            sync_at=started + self._period(),
+            sync_at=started + self._period(calendar),
         )
-        stored = writer.finish(read)
+        stored = writer.finish(read, lambda session: self._drifts.mark(session, calendar, coverage, seen))
         return Reading(
             calendar=calendar,
             read=read,
@@ -210,9 +224,12 @@ class BusySync:
         last = calendar.audited_at
         return last is None or now - last >= timedelta(hours=self._settings.audit_hours)
 
-    def _period(self) -> timedelta:
+    def _period(self, calendar: DueCalendar) -> timedelta:
         """Until the next read: the period, a tenth of it jittered, so that calendars spread."""
-        return timedelta(minutes=self._settings.refresh_minutes) * (0.95 + 0.1 * self._draw())
+        minutes = self._settings.refresh_minutes
+        if calendar.watched:
+            minutes = max(minutes, self._settings.refresh_minutes_pushed)
+        return timedelta(minutes=minutes) * (0.95 + 0.1 * self._draw())
 
     def _write_down(self, session: Session, ends: Sequence[Reading], now: datetime) -> list[SyncResult]:
         busy.finish_unchanged(session, [e.read for e in ends if e.read and not e.stored])
@@ -298,12 +315,17 @@ class _PageWriter:
             busy.apply_changes(session, self._calendar.id, self.generation, page.changed, page.removed)
         self._held.clear()
 
-    def finish(self, read: Read) -> bool:
-        """Make the read the calendar's knowledge; False when it brought nothing and is left to a shared commit."""
+    def finish(self, read: Read, beside: Callable[[Session], None]) -> bool:
+        """Make the read the calendar's knowledge; False when it brought nothing and is left to a shared commit.
+
+        `beside` comes first in the transaction: what is forgotten in it is still there, and references are locked
+        before calendars, as the reconciler does.
+        """
         if not self.full and not self._held:
             return False
         with self._database.write() as session:
-            busy.hold(session, self._calendar, read.lease_until)  # first: two readers lock in the same order
+            beside(session)
+            busy.hold(session, self._calendar, read.lease_until)  # before the items: two readers lock in one order
             self._flush(session)
             busy.finish_read(session, read)
             if self.full:

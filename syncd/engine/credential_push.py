@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from syncd.errors import InputError, ParkError, ProviderError, RetryError, VaultError, WaitUntilError
 from syncd.model.clock import Clock
 from syncd.model.result import Operation, Outcome, SyncResult
+from syncd.source.credential_sync import PlatformAccess
 from syncd.source.key_objects import SHAPES, to_key_object
-from syncd.source.platform import PlatformAccess, PlatformClient
 from syncd.store import directory
 from syncd.store.database import Database
 from syncd.store.tables import Connection
@@ -23,6 +24,9 @@ from syncd.vault.calcom import encode_legacy
 
 from .credential_sync import Background
 from .results import Results
+
+if TYPE_CHECKING:
+    from syncd.source.platform import PlatformClient
 
 WAITS_S = (1.0, 4.0, 15.0, 60.0)
 """Between attempts; after the last the push is given up."""

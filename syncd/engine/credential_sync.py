@@ -30,10 +30,9 @@ from syncd.rules.connection import ConnectionEvent
 from syncd.settings import CredentialSync
 from syncd.source import credential_sync as wire
 from syncd.source import key_objects
-from syncd.source.credential_sync import CredentialSyncError, Delivery, Reply, Target
+from syncd.source.credential_sync import CredentialSyncError, Delivery, PlatformAccess, Reply, Target
 from syncd.source.issues import UNSTORABLE, custom
 from syncd.source.key_objects import KeyShape
-from syncd.source.platform import PlatformAccess
 from syncd.store import directory, platform, tokens
 from syncd.store.database import Database
 from syncd.store.tables import Connection
@@ -292,6 +291,7 @@ class CredentialReceiver:
         # the pool and other processes tell a new credential by this time
         now = max(self._clock(), row.updated_at + timedelta(microseconds=1))
         row.token_owner = tokens.PLATFORM if owned else ""
+        row.delegation_id = None
         session.add(row)
         session.flush()
         directory.move_connection(session, row.id, ConnectionEvent.PUSHED, now)

@@ -9,23 +9,30 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
-from syncd.errors import ProviderError, SyncdError, VaultError
+from syncd.connector import ConnectorSpec
+from syncd.connector.oauth import missing_scopes
+from syncd.errors import ConfigError, ProviderError, SyncdError, VaultError
 from syncd.model.connection import ConnectionState
-from syncd.source.key_objects import SHAPES, missing_scopes
-from syncd.store import directory, schema
-from syncd.store.envelopes import StoredEnvelopes
-from syncd.store.tables import Connection
-from syncd.vault import Binding, status
+from syncd.store import delegations, directory, schema
+from syncd.store.envelopes import counted_by_key
+from syncd.store.tables import Connection, Delegation
+from syncd.vault import Binding
 
+from .consents import callback_address
+from .opening import secret_variable
 from .runtime import Runtime
 
 CLOCK_TOLERANCE = timedelta(seconds=30)
 GOOGLE_CALENDAR = "google-calendar"
 TESTING_LIFE = timedelta(days=7)
 """Of Google's refresh tokens, while the OAuth client is in testing mode."""
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Where providers allow an address without TLS."""
 
 PLATFORM = "platform"
 LITTLE_SPACE = 200 * 1024 * 1024
@@ -53,7 +60,9 @@ def diagnose(runtime: Runtime, *, live: bool = True) -> list[Finding]:
     """Look at keys, database, clock and each connection; `live` asks the providers."""
     findings = [*_keys(runtime), *_database(runtime), *_clock(runtime)]
     with runtime.database.read() as session:
-        connections = directory.listed_connections(session)
+        connections, keys = directory.listed_connections(session), delegations.listed(session)
+    findings += [*_registrations(runtime, connections), *_redirect_address(runtime)]
+    findings += [_delegation(row) for row in keys]
     for connection in connections:
         findings += _connection(runtime, connection, live)
     return findings
@@ -61,7 +70,7 @@ def diagnose(runtime: Runtime, *, live: bool = True) -> list[Finding]:
 
 def _keys(runtime: Runtime) -> Iterable[Finding]:
     ring = runtime.vault.ring
-    counted = status(StoredEnvelopes(runtime.database), ring)
+    counted = counted_by_key(runtime.database, ring)
     missing = {key: n for key, n in counted.items() if key not in ring.ids and n}
     if missing:
         told = ", ".join(f"{n} sealed by {key}" for key, n in missing.items())
@@ -129,6 +138,66 @@ def _clock(runtime: Runtime) -> Iterable[Finding]:
         yield Finding(what="clock", verdict=Verdict.OK, told=f"Within {worst.total_seconds():.1f} s.")
 
 
+def _registrations(runtime: Runtime, connections: Iterable[Connection]) -> Iterable[Finding]:
+    """Apps whose tokens syncd refreshes itself, and where nobody knows it."""
+    for app in sorted({c.app for c in connections if c.token_owner != PLATFORM and c.delegation_id is None}):
+        spec = _spec(runtime, app)
+        if spec is None or spec.consent is None:
+            continue
+        what = f"client of {app}"
+        try:
+            if runtime.opener.client(app).client_id:
+                continue
+        except ConfigError as error:
+            yield Finding(what=what, verdict=Verdict.WRONG, told=str(error), remedy=error.remedy)
+            continue
+        yield Finding(
+            what=what,
+            verdict=Verdict.WRONG,
+            told="syncd is not registered with its provider: tokens cannot be refreshed, and nobody can connect.",
+            remedy=f"Set [apps.{app}.client] client_id, and the secret by file, systemd or ${secret_variable(app)}",
+        )
+
+
+def _redirect_address(runtime: Runtime) -> Iterable[Finding]:
+    """Where people come back to who connect by HTTP; looked at where a client is registered, or an address set."""
+    settings = runtime.settings
+    address = callback_address(settings.http)
+    if not address and not any(app.client.get("client_id") for app in settings.apps.values()):
+        return
+    what, parts = "redirect address", urlsplit(address)
+    if not address:
+        told = "Connecting by HTTP is off, as no [http] public_url is set. The command line can connect."
+        yield Finding(what=what, verdict=Verdict.OK, told=told)
+    elif parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        yield Finding(
+            what=what,
+            verdict=Verdict.WRONG,
+            told=f"{address} is not encrypted: providers send nobody there.",
+            remedy="Let a proxy do TLS, and name its https:// address in [http] public_url",
+        )
+    else:
+        yield Finding(what=what, verdict=Verdict.OK, told=f"Each OAuth client must have {address} registered.")
+
+
+def _delegation(row: Delegation) -> Finding:
+    what = f"delegation {row.id} ({row.platform}, {row.domain})"
+    if not row.enabled:
+        return Finding(what=what, verdict=Verdict.SOON, told="Disabled.", remedy=f"syncd delegations enable {row.id}")
+    if row.error_code:
+        told = f"It failed for {row.failed_email}: {row.error}"
+        return Finding(what=what, verdict=Verdict.WRONG, told=told, remedy=row.remedy)
+    return Finding(what=what, verdict=Verdict.OK, told="Nothing failed.")
+
+
+def _spec(runtime: Runtime, app: str) -> ConnectorSpec | None:
+    """The app's connector; None when there is none here."""
+    try:
+        return runtime.registry.spec(app)
+    except ConfigError:
+        return None
+
+
 def _connection(runtime: Runtime, connection: Connection, live: bool) -> Iterable[Finding]:
     what = f"connection {connection.id} ({connection.app}, {connection.account or 'unknown account'})"
     if connection.state == ConnectionState.PAUSED:
@@ -169,8 +238,8 @@ def _predictions(runtime: Runtime, connection: Connection) -> Iterable[tuple[Ver
             "Its refresh token lives 7 days: the OAuth client is in testing mode.",
             "Publish the OAuth consent screen at Google, then reconnect.",
         )
-    shape, granted = SHAPES.get(connection.app), credential.get("scope")
-    if shape and granted and isinstance(granted, str) and (missing := missing_scopes(shape, granted)):
+    spec, granted = _spec(runtime, connection.app), credential.get("scope")
+    if spec and granted and isinstance(granted, str) and (missing := missing_scopes(spec.scopes, granted)):
         yield (
             Verdict.SOON,
             f"Its token was not granted what syncd asks for: {', and '.join(missing)}.",

@@ -64,17 +64,20 @@ def do(runtime: Runtime, job: Job, stopping: Stopping) -> None:
             runtime.tokens.run(runtime.executor, connection_id=connection_id, stopping=stopping)
         case Task.READ_CALENDARS:
             runtime.busy_sync.run(runtime.executor, connection_id=connection_id, stopping=stopping, keep_results=False)
+        case Task.WATCH_CALENDARS:
+            runtime.channels.run(runtime.executor, connection_id=connection_id, stopping=stopping)
 
 
 def hand_out(runtime: Runtime, lead: Lead) -> str:
     """Make a job of whatever is due and not in hand, and end the jobs of dead workers. Only while we lead."""
     now = runtime.clock()
-    refreshes = [Job(Task.REFRESH_TOKEN, each) for each in runtime.tokens.due()]
+    others = [Job(Task.REFRESH_TOKEN, each) for each in runtime.tokens.due()]
+    others += [Job(Task.WATCH_CALENDARS, each) for each in runtime.channels.due()]
     with runtime.database.write() as session:
         if not lead.confirm(session):
             return "another process leads"
         ended = work.end_stalled(session)
-        new = work.defer(session, [*work.due(session, now), *refreshes])
+        new = work.defer(session, [*work.due(session, now), *others])
     return f"{new} jobs handed out, {ended} of dead workers ended"
 
 

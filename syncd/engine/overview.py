@@ -11,10 +11,14 @@ from sqlmodel import Session
 
 from syncd.model.connection import ConnectionState
 from syncd.model.reference import ReferenceState
-from syncd.store import bookings, inbox, log
+from syncd.store import bookings, drift, inbox, limits, log
 from syncd.store.directory import calendars, connections
 from syncd.store.inbox import deliveries
 from syncd.store.references import references
+
+from .delegations import Unusable, unusable
+
+LIMITS_TOLD_WITHIN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,24 +28,31 @@ class Overview:
     Attributes:
         connections: (app, state) -> how many.
         broken: connections that wait for a person: id, app, account, reason, remedy.
+        delegations: those that could not be used.
         references: state -> how many; `oldest_pending_at` is when the longest waiting write was wanted.
         parked: writes that wait for a person: subject, app, code, error, remedy.
+        drifted: events of ours that people moved, deleted or declined: subject, app, drift, drift_detail, drifted_at.
         unplanned: bookings that cannot be planned.
         deliveries: state -> how many; `oldest_delivery_at` is when the longest waiting one came.
+        limits: of each connection lately used: app, calls that may go at once, until when its provider asked to wait,
+            calls a second that its refusals have taught.
         calendars: app -> (fresh, stale, failed) of the selected ones; `oldest_as_of` by app.
     """
 
     at: datetime
     connections: dict[tuple[str, str], int]
     broken: list[dict[str, Any]]
+    delegations: list[Unusable]
     references: dict[str, int]
     oldest_pending_at: datetime | None
     parked: list[dict[str, Any]]
+    drifted: list[dict[str, Any]]
     unplanned: int
     deliveries: dict[str, int]
     oldest_delivery_at: datetime | None
     calendars: dict[str, tuple[int, int, int]]
     oldest_as_of: dict[str, datetime | None]
+    limits: list[dict[str, Any]]
     jobs: list[dict[str, Any]]
 
 
@@ -59,16 +70,27 @@ def overview(session: Session, now: datetime, stale_after: timedelta) -> Overvie
         at=now,
         connections={(app, state): count for app, state, count in session.execute(by_state)},
         broken=_broken(session),
+        delegations=unusable(session),
         references={state: count for state, count in session.execute(by_reference)},
         oldest_pending_at=session.scalar(pending),
         parked=_parked(session),
+        drifted=_drifted(session),
         unplanned=bookings.count_problems(session),
         deliveries=inbox.counts(session),
         oldest_delivery_at=session.scalar(waiting),
         calendars=fresh,
         oldest_as_of=oldest,
+        limits=_limits(session, now),
         jobs=[run.model_dump() for run in log.listed_jobs(session)],
     )
+
+
+def _limits(session: Session, now: datetime) -> list[dict[str, Any]]:
+    """The tightest of each connection, over the processes that told lately."""
+    tightest: dict[int, dict[str, Any]] = {}
+    for row in limits.shown(session, now - LIMITS_TOLD_WITHIN):
+        tightest.setdefault(row.connection_id, dict(row._mapping))
+    return list(tightest.values())
 
 
 def _broken(session: Session) -> list[dict[str, Any]]:
@@ -87,6 +109,10 @@ def _parked(session: Session) -> list[dict[str, Any]]:
     )
     statement = select(*columns).where(references.c.state == ReferenceState.PARKED).order_by(references.c.updated_at)
     return [dict(row._mapping) for row in session.execute(statement.limit(100))]
+
+
+def _drifted(session: Session) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in drift.drifted(session, 100)]
 
 
 def _calendars(

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from syncd.source.platform import PlatformClient, PlatformTokens
-
 from .audit import Audit
 from .credential_push import CredentialPusher
 from .credential_sync import CredentialReceiver
@@ -60,26 +58,15 @@ class Platform:
     """
 
     def __init__(self, runtime: Runtime, environ: Mapping[str, str]) -> None:
-        settings, clock = runtime.settings, runtime.clock
-        sync = settings.credential_sync
+        clock, sync = runtime.clock, runtime.settings.credential_sync
         self.access = load_access(sync, environ)
         self.audit = Audit(runtime.database, clock)
-        self._client = PlatformClient(self.access, clock)
         self._threads = _Threads()
         self.background = self._threads.run
-        if self.access.endpoint:
-            runtime.tokens.ask = PlatformTokens(self._client, sync.token_minutes, clock).ask
-        self._pusher = CredentialPusher(
-            runtime.database,
-            runtime.vault,
-            self._client,
-            runtime.results,
-            access=self.access,
-            url=check_address(settings.calcom.url, "calcom.url") if self.access.is_on else "",
-            clock=clock,
-            background=self.background,
-        )
-        runtime.accounts.on_credential = self._pusher.offer
+        self._close_client: Callable[[], None] = lambda: None
+        self.pusher: CredentialPusher | None = None
+        if self.access.is_on or self.access.endpoint:
+            self._send(runtime)
         self.receiver = CredentialReceiver(
             runtime.database,
             runtime.vault,
@@ -100,13 +87,37 @@ class Platform:
             clock=clock,
         )
 
+    def _send(self, runtime: Runtime) -> None:
+        """Ask the platform for tokens, and push credentials to it, where it says how."""
+        from syncd.source.platform import PlatformClient, PlatformTokens  # an HTTP client, for those alone who need it
+
+        settings, clock = runtime.settings, runtime.clock
+        client = PlatformClient(self.access, clock)
+        self._close_client = client.close
+        if self.access.endpoint:
+            runtime.tokens.ask = PlatformTokens(client, settings.credential_sync.token_minutes, clock).ask
+        if not self.access.is_on:
+            return
+        self.pusher = CredentialPusher(
+            runtime.database,
+            runtime.vault,
+            client,
+            runtime.results,
+            access=self.access,
+            url=check_address(settings.calcom.url, "calcom.url"),
+            clock=clock,
+            background=self.background,
+        )
+        runtime.accounts.on_credential = self.pusher.offer
+
     def finish(self, within_s: float = FINISH_S) -> None:
         """Let pushes in hand come to their end, with as many attempts as fit in that time."""
         self._threads.wait(within_s)
 
     def close(self) -> None:
         """End pushes that wait for their next attempt, and close sockets. Calls that hang are left behind."""
-        self._pusher.close()
+        if self.pusher is not None:
+            self.pusher.close()
         self._threads.close()
         self._threads.wait(LAST_WORDS_S)
-        self._client.close()
+        self._close_client()

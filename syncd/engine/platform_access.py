@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from syncd.errors import ConfigError
 from syncd.secrets import Secret, find_secret
 from syncd.settings import CredentialSync
-from syncd.source.platform import PlatformAccess
+from syncd.source.credential_sync import PlatformAccess
 from syncd.vault.calcom import check_legacy_key
 
 SECRET_VARIABLES = ("CALCOM_CREDENTIAL_SYNC_SECRET", "CALCOM_WEBHOOK_SECRET")

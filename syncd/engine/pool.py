@@ -12,11 +12,21 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from syncd.connector import Ability, CalendarConnector, EventConnector
-from syncd.errors import ConfigError, ParkError, ProviderError, RefreshError, RetryError, StoreError, VaultError
+from syncd.errors import (
+    ConfigError,
+    ParkError,
+    ProviderError,
+    ReconnectError,
+    RefreshError,
+    RetryError,
+    StoreError,
+    VaultError,
+)
 from syncd.store.database import Database
 from syncd.store.directory import connections
 from syncd.vault import Binding, CredentialVault
 
+from .delegations import Delegations
 from .opening import Opener
 from .tokens import Tokens
 
@@ -35,11 +45,19 @@ class _Open:
 class ConnectorPool:
     """Runs calls on the connectors of connections. Safe for several threads; a connector is shared by all of them."""
 
-    def __init__(self, database: Database, vault: CredentialVault, opener: Opener, tokens: Tokens) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vault: CredentialVault,
+        opener: Opener,
+        tokens: Tokens,
+        delegations: Delegations,
+    ) -> None:
         self._database = database
         self._vault = vault
         self._opener = opener
         self._tokens = tokens
+        self._delegations = delegations
         self.registry = opener.registry
         self._open: dict[int, _Open] = {}
         self._lock = threading.Lock()
@@ -58,10 +76,19 @@ class ConnectorPool:
         When the provider does not accept the access token, it is refreshed, and `call` runs once more, from its start.
 
         Raises:
-            ReconnectError: the stored credential is refused, or not one this connector understands.
+            ReconnectError: the stored credential or its delegation is refused, or this connector cannot use it.
             ParkError: the connection is gone, its connector is not installed, or the vault cannot open its credential.
             ProviderError: what `call` raised; never a `RefreshError`.
         """
+        try:
+            return self._run(connection_id, call)
+        except (ReconnectError, ParkError) as error:
+            told = self._delegations.refused_connection(connection_id, error)
+            if told is error:
+                raise
+            raise told from error
+
+    def _run(self, connection_id: int, call: Callable[[CalendarConnector], T]) -> T:
         used = self._current(connection_id)
         try:
             return call(used.connector)
@@ -132,18 +159,24 @@ class ConnectorPool:
         binding = Binding(connection_id=row.id, app=row.app, user_id=row.user_id)
         try:
             credential = self._vault.open_credential(row.envelope, binding)
-            connector = self.open(row.id, row.app, credential, row.settings)
+            connector = self.open(row.id, row.app, credential, row.settings, delegation_id=row.delegation_id)
         except (VaultError, ConfigError) as error:
-            raise ParkError(str(error), code=error.code, remedy=error.remedy) from error
+            raise as_park_error(error) from error
         return _Open(connector, row.updated_at, str(credential.get("access_token", "")))
 
-    def open(self, connection_id: int, app: str, credential: Any, settings: Any) -> CalendarConnector:
-        """Open a connector that is not kept, for a credential in hand.
+    def open(
+        self, connection_id: int, app: str, credential: Any, settings: Any, *, delegation_id: int | None = None
+    ) -> CalendarConnector:
+        """Open a connector that is not kept, for a credential in hand; with a delegation, what that makes of it.
 
         Raises:
-            ReconnectError: the credential or the settings are not what the connector asks for.
+            ReconnectError: the credential or the settings are not what the connector asks for; or as
+                `Delegations.complete`.
+            VaultError: the delegation's key cannot be opened.
         """
         spec = self.registry.spec(app)
+        if delegation_id is not None:
+            credential = self._delegations.complete(delegation_id, app, credential)
         return spec.open(self._opener.opened(connection_id, app, credential, settings))
 
     def can(self, app: str, ability: Ability) -> bool:
@@ -157,6 +190,11 @@ def _writing(connector: CalendarConnector, connection_id: int) -> EventConnector
             f"Connection {connection_id} can only be read.", code="read_only", remedy="Choose another destination."
         )
     return connector
+
+
+def as_park_error(error: VaultError | ConfigError) -> ParkError:
+    """Trouble with keys or configuration as what it is to a connection: it waits for the operator."""
+    return ParkError(str(error), code=error.code, remedy=error.remedy)
 
 
 def as_provider_error(error: Exception) -> ProviderError:

@@ -182,7 +182,7 @@ class Reconciler:
             results.append(result)
         references.finish(session, finished, this_owner(), now)
         written = {e.reference.place.calendar_id for e in ends if e.error is None}
-        busy.make_due_after_write(session, sorted(written), now)
+        busy.make_due_now(session, sorted(written), now)
         self._results.store(session, results)
         return results
 

@@ -17,10 +17,15 @@ from syncd.vault import CredentialVault, KeyRing
 from .accounts import Accounts
 from .answers import BusyAnswers
 from .busysync import READ_THREADS, BusySync
+from .channels import Channels
 from .clone import Home
+from .consents import Consents
+from .delegations import Delegations
 from .intake import Intake
+from .limits import maker_of_limits
 from .opening import Opener
 from .pool import ConnectorPool
+from .pushes import Pushes
 from .reconcile import Reconciler
 from .results import Results, ResultSink
 from .tokens import Tokens
@@ -47,24 +52,38 @@ class Runtime:
         self.results = Results(sinks)
         self.home = Home(self.database)
         self.vault = CredentialVault(ring)
-        opener = Opener(self.registry, settings, observe or (lambda call: None), clock)
+        self.opener = Opener(
+            self.registry,
+            settings,
+            observe or (lambda call: None),
+            clock,
+            make_limit=maker_of_limits(self.database),
+        )
+        for app in settings.apps:
+            self.opener.client(app)  # a mistake in it is found at the start, not at the first refresh
         self.tokens = Tokens(
             self.database,
             self.vault,
-            opener,
+            self.opener,
             self.results,
             settings,
             clock,
             require=self.home.require_for_refresh,
         )
-        self.pool = ConnectorPool(self.database, self.vault, opener, self.tokens)
+        self.delegations = Delegations(self.database, self.vault, clock)
+        self.pool = ConnectorPool(self.database, self.vault, self.opener, self.tokens, self.delegations)
         self.intake = Intake(self.database, settings, self._integrations, self.results, clock)
         self.reconciler = Reconciler(
             self.database, self.pool, self.results, settings.writes, clock, may_write=self.home.may_write
         )
-        self.busy_sync = BusySync(self.database, self.pool, self.results, settings.busy, clock)
+        self.busy_sync = BusySync(self.database, self.pool, self.results, settings, clock)
+        self.channels = Channels(self.database, self.pool, self.registry, self.results, settings.http.public_url, clock)
+        self.pushes = Pushes(self.database, self.registry, clock)
         self.answers = BusyAnswers(self.database, self.pool, settings.busy, clock)
-        self.accounts = Accounts(self.database, self.vault, self.pool, self.results, settings.busy, clock)
+        self.accounts = Accounts(
+            self.database, self.vault, self.pool, self.results, settings.busy, clock, self.delegations
+        )
+        self.consents = Consents(self.database, self.vault, self.opener, self.accounts, settings.http, clock)
         self._executor: ThreadPoolExecutor | None = None
 
     @property
@@ -86,6 +105,7 @@ class Runtime:
         """Finish calls in hand, close sockets and the database."""
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
+        self.answers.close()
         self.pool.close()
         self.database.close()
 

@@ -21,7 +21,8 @@ from apscheduler.executors.pool import ThreadPoolExecutor as JobThreads
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from syncd.store import log
+from syncd.store import limits, log
+from syncd.store.owner import this_owner
 
 from .fleet import hand_out
 from .lead import Lead
@@ -116,6 +117,7 @@ class Scheduler:
         return [
             Job("take-in", every.take_in, self._take_in),
             Job("sweep", every.sweep, lambda: str(sweep(runtime.database, runtime.intake, runtime.clock))),
+            Job("limits", every.limits, self._show_limits),
             Job("clean-up", every.clean_up, lambda: clean_up(runtime.database, runtime.settings, runtime.clock)),
             *(self._work() if self._works else ()),
             *self._hand_out(),
@@ -147,11 +149,24 @@ class Scheduler:
                 ),
             ),
             Job(
+                "channels",
+                every.channels,
+                lambda: _counts(runtime.channels.run(runtime.executor, stopping=stopping)),
+            ),
+            Job(
                 "tokens",
                 every.tokens,
                 lambda: _counts(runtime.tokens.run(runtime.executor, stopping=stopping).outcomes),
             ),
         ]
+
+    def _show_limits(self) -> str:
+        """Tell how this process stands to the providers' limits, for `syncd status`."""
+        runtime = self._runtime
+        found = runtime.opener.standings()
+        with runtime.database.write() as session:
+            limits.show(session, this_owner(), found, runtime.clock())
+        return f"{len(found)} connections"
 
     def _take_in(self) -> str:
         report = self._runtime.intake.take_in()

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from .calendar import Participant
+from .calendar import Conference, Participant
 
 Absences = dict[str, tuple[datetime, bool]]
 """Case-folded e-mail -> when it was told, and whether that attendee was absent."""
@@ -82,6 +82,7 @@ class Booking:
         answers: what the booker filled in, name -> value.
         absences: who was marked a no-show or unmarked, attendees not told of yet included.
         kept_from: fields told last by an earlier telling than `revision`, name -> when.
+        conference: the room that the calendar's provider is to make for it.
         hide_details, hide_notes: keep title and text, or the notes, out of calendars.
     """
 
@@ -103,6 +104,7 @@ class Booking:
     notes: str = ""
     location: str = ""
     meeting_url: str = ""
+    conference: Conference = Conference.NONE
     ical_uid: str = ""
     sequence: int = 0
     booking_id: int | None = None

@@ -34,6 +34,14 @@ class EventStatus(StrEnum):
     TENTATIVE = "tentative"
 
 
+class Conference(StrEnum):
+    """A meeting room that the calendar's own provider makes together with the event."""
+
+    NONE = ""
+    GOOGLE_MEET = "google-meet"
+    TEAMS = "teams"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
     """Somebody at a meeting. `zone` is an IANA name or ""."""
@@ -62,7 +70,8 @@ class Event:
     (exclusive) as well, and these win. `rrule` is an RFC 5545 rule without the `RRULE:` prefix, "" when it does not
     recur.
     `sequence` grows with each change that matters to attendees. `private` asks for CLASS:PRIVATE or its like.
-    `reminders` are minutes before the start; None leaves the calendar's own default.
+    `reminders` are minutes before the start; None leaves the calendar's own default. `conference` asks the calendar's
+    provider for a meeting room of its own; one that cannot make it leaves the event without and drops the field.
     """
 
     uid: str
@@ -83,12 +92,13 @@ class Event:
     occurrences: tuple[Occurrence, ...] = ()
     sequence: int = 0
     reminders: tuple[int, ...] | None = None
+    conference: Conference = Conference.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What a provider confirmed: the event's `id` there, its `version` (an ETag or the like, "" when none was given),
-    the iCalendar `uid`, and the names of our fields it did not keep.
+    the iCalendar `uid`, and the names of our fields it did not keep. `meeting_url` is the room it made for the event.
     """
 
     id: str
@@ -96,18 +106,21 @@ class Receipt:
     uid: str = ""
     dropped: tuple[str, ...] = ()
     request_id: str = ""
+    meeting_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemChange:
     """An item (event, iCalendar object) that is new or changed: its `version` and the busy times it now causes inside
     the window asked for. `problem` says that its times could not be understood; `times` then holds what could be.
+    `declined`: the calendar's owner has declined it.
     """
 
     item: str
     version: str
     times: tuple[BusyTime, ...] = ()
     problem: str = ""
+    declined: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,3 +145,17 @@ class Probe:
 
     account: str
     facts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A provider's promise to call us when a calendar changes, until `expires_at`.
+
+    `id` is what its calls name it by. `resource` is the provider's own name of what is watched, which some want back
+    when the channel is to be stopped; "" where there is none.
+    """
+
+    id: str
+    calendar: str
+    expires_at: datetime
+    resource: str = ""

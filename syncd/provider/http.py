@@ -54,7 +54,10 @@ def error_for_status(
     told = parse_retry_after(retry_after, now)
     if status == 429 or (status == 503 and told is not None):
         return WaitUntilError(
-            f"{operation}: too many requests ({status}).", retry_at=told or now + DEFAULT_THROTTLE_WAIT, status=status
+            f"{operation}: too many requests ({status}).",
+            retry_at=told or now + DEFAULT_THROTTLE_WAIT,
+            status=status,
+            told=told is not None,
         )
     kind, meaning = STATUS_ERRORS.get(status) or (
         (UnclearError, "The provider failed.") if status >= 500 else (RefusedError, "The provider refuses the request.")

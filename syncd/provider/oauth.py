@@ -26,7 +26,9 @@ TOKEN_ERRORS = {
     "interaction_required": GRANT,  # Entra ID: a policy asks for the person
     "consent_required": GRANT,
     "login_required": GRANT,
-    "invalid_code": GRANT,  # Zoho, with status 200
+    "invalid_code": GRANT,  # Zoho, with status 200; so the next two
+    "invalid_token": GRANT,
+    "access_denied": GRANT,
     "BAD_REFRESH_TOKEN": GRANT,  # HubSpot
     "invalid_client": CLIENT,
     "unauthorized_client": CLIENT,
@@ -38,15 +40,22 @@ TOKEN_ERRORS = {
     "Access Denied": BUSY,  # Zoho: too many requests
     "temporarily_unavailable": LATER,
     "server_error": LATER,
+    "internal_failure": LATER,  # Google
     "invalid_request": REQUEST,
+    "invalid_redirect_uri": REQUEST,  # Zoho
     "invalid_scope": REQUEST,
     "unsupported_grant_type": REQUEST,
 }
 """The error's code -> whose it is. HubSpot tells its own as `status`."""
 
+WRONG_CLIENT = "Mend [apps.APP.client] and its secret, and see that the secret has not expired at the provider."
 
-def token_answer(status: int, headers: Mapping[str, str], body: bytes, now: datetime, app: str) -> dict[str, Any]:
+
+def token_answer(
+    status: int, headers: Mapping[str, str], body: bytes, now: datetime, app: str, *, operation: str = "refresh"
+) -> dict[str, Any]:
     """The token endpoint's answer, with the server's date, as `ConnectorSpec.refresh` gives it. `headers` ignore case.
+    `operation` names in messages what was asked.
 
     Raises:
         ReconnectError: the grant is expired, revoked or withdrawn.
@@ -57,23 +66,22 @@ def token_answer(status: int, headers: Mapping[str, str], body: bytes, now: date
     content = _parsed(body)
     told = _error_of(content)
     if told in TOKEN_ERRORS:
-        raise _error(TOKEN_ERRORS[told], told, status, headers, now, app)
+        raise _error(TOKEN_ERRORS[told], f"{app} {operation}: {told} [{status}].", status, headers, now)
     if status >= 400:
-        raise error_for_status(status, f"{app} refresh", now, retry_after=headers.get("Retry-After"))
+        raise error_for_status(status, f"{app} {operation}", now, retry_after=headers.get("Retry-After"))
     if not isinstance(content, dict) or told:
         raise UnclearError(
-            f"{app} refresh: the answer is not one of a token endpoint [{status}].", code="refresh_answer_unusable"
+            f"{app} {operation}: the answer is not one of a token endpoint [{status}].", code="refresh_answer_unusable"
         )
     date = headers.get("Date")
     return {**content, SERVER_DATE: date} if date else content
 
 
-def _error(kind: str, told: str, status: int, headers: Mapping[str, str], now: datetime, app: str) -> ProviderError:
-    text = f"{app} refresh: {told} [{status}]."
+def _error(kind: str, text: str, status: int, headers: Mapping[str, str], now: datetime) -> ProviderError:
     if kind == GRANT:
         return ReconnectError(text, code="grant_revoked", status=status)
     if kind == CLIENT:
-        return ParkError(text, code="client_refused", status=status)
+        return ParkError(text, code="client_refused", status=status, remedy=WRONG_CLIENT)
     if kind == BUSY:
         retry_at = parse_retry_after(headers.get("Retry-After"), now) or now + DEFAULT_THROTTLE_WAIT
         return WaitUntilError(text, retry_at=retry_at, status=status)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, timedelta
 
 from syncd.model.booking import Booking, BookingStatus, Recurrence
-from syncd.model.calendar import Event, EventStatus, Occurrence, Participant
+from syncd.model.calendar import Conference, Event, EventStatus, Occurrence, Participant
 
 STANDS = {BookingStatus.ACCEPTED}
 WRITTEN_ON_REQUEST = {BookingStatus.PENDING}
@@ -47,6 +47,7 @@ def _event(booking: Booking) -> Event:
         status=EventStatus.TENTATIVE if booking.status is BookingStatus.PENDING else EventStatus.CONFIRMED,
         private=booking.hide_details,
         sequence=booking.sequence,
+        conference=Conference.NONE if booking.meeting_url else booking.conference,
     )
 
 

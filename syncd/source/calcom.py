@@ -26,7 +26,7 @@ from syncd.model.booking import (
     DestinationRef,
     Recurrence,
 )
-from syncd.model.calendar import Participant
+from syncd.model.calendar import Conference, Participant
 
 from .fields import Email, Listed, Mapping, Moment, Text, read_answer, read_email, read_moment, read_text
 
@@ -263,6 +263,7 @@ def _booking(wire: WireBooking, status: BookingStatus, told_at: datetime) -> Boo
         description=wire.description,
         notes=wire.notes,
         location=_location(wire),
+        conference=_conference(wire),
         meeting_url=_meeting_url(wire),
         ical_uid=wire.ical_uid,
         sequence=wire.sequence or 0,
@@ -320,13 +321,28 @@ def _team(wire: WireBooking) -> list[WirePerson]:
     return [WirePerson.model_validate(m) for m in members if isinstance(m, dict)] if isinstance(members, list) else []
 
 
+CONFERENCES = {
+    "integrations:google:meet": Conference.GOOGLE_MEET,
+    "integrations:office365_video": Conference.TEAMS,
+}
+"""Cal.com's locations that the destination calendar's provider makes a room for."""
+
+
 def _location(wire: WireBooking) -> str:
     """Where it takes place, as text; `integrations:...` names a product, not a place."""
+    text = _told_location(wire)
+    return "" if text.startswith("integrations:") else text
+
+
+def _conference(wire: WireBooking) -> Conference:
+    return CONFERENCES.get(_told_location(wire), Conference.NONE)
+
+
+def _told_location(wire: WireBooking) -> str:
     value = wire.location
     if isinstance(value, dict):
         value = value.get("optionValue") or value.get("value")
-    text = read_text(value) if isinstance(value, str) else ""
-    return "" if text.startswith("integrations:") else text
+    return read_text(value) if isinstance(value, str) else ""
 
 
 def _meeting_url(wire: WireBooking) -> str:

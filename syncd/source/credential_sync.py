@@ -14,6 +14,7 @@ order  what is wrong                          status  answer
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,32 @@ class Reply:
     def body(self) -> bytes:
         """As JavaScript writes it; half of a surrogate pair is escaped."""
         return json.dumps(self.content, separators=(",", ":"), ensure_ascii=False).encode(errors="backslashreplace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformAccess:
+    """What both sides share. `headers` are the accepted names of the secret's header; the first is the one we send."""
+
+    secret: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
+    storage_key: str = field(default="", repr=False)
+    headers: tuple[str, ...] = ("calcom-credential-sync-secret",)
+    endpoint: str = ""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether credentials are received and sent at all."""
+        return bool(self.secret and self.key)
+
+    def admits(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request has the secret, in constant time."""
+        expected = self.secret.encode()
+        given = [headers.get(name, "").encode("latin-1", "replace") for name in self.headers]
+        return bool(expected) and any([hmac.compare_digest(expected, value) for value in given])
+
+    def has_header(self, headers: Mapping[str, str]) -> bool:
+        """Whether a request has a secret, right or wrong."""
+        return any(headers.get(name) for name in self.headers)
 
 
 class CredentialSyncError(InputError):

@@ -35,18 +35,13 @@ OTHER_NAMES = {
 }
 
 
-GOOGLE = "https://www.googleapis.com/auth/"
-GRAPH = "https://graph.microsoft.com/"
-"""What Microsoft puts before some scopes, and before others not."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyShape:
     """What an app's key object must have.
 
     `texts` and `lists` must be filled. `identity` names the fields that tell one account of the app from another.
     `wrapped` apps are stored by Cal.com as a JSON text encrypted once more. `spellings` are what the app is called
-    elsewhere in Cal.com, and is not its slug. `scopes` are what its token must be good for: one of each group.
+    elsewhere in Cal.com, and is not its slug.
     """
 
     texts: tuple[str, ...] = ()
@@ -54,7 +49,6 @@ class KeyShape:
     identity: tuple[str, ...] = ()
     wrapped: bool = False
     spellings: tuple[str, ...] = ()
-    scopes: tuple[tuple[str, ...], ...] = ()
 
     @property
     def has_token(self) -> bool:
@@ -67,13 +61,11 @@ SHAPES: Mapping[str, KeyShape] = {
         texts=("access_token",),
         identity=("email",),
         spellings=("googlecalendar", "google_calendar", "google"),
-        scopes=((f"{GOOGLE}calendar", f"{GOOGLE}calendar.readonly"), (f"{GOOGLE}calendar", f"{GOOGLE}calendar.events")),
     ),
     "office365-calendar": KeyShape(
         texts=("access_token",),
         identity=("email",),
         spellings=("office365calendar", "office365_calendar", "office365"),
-        scopes=(("Calendars.ReadWrite", "Calendars.ReadWrite.Shared"),),
     ),
     "apple-calendar": KeyShape(
         texts=("username", "password"),
@@ -91,7 +83,6 @@ SHAPES: Mapping[str, KeyShape] = {
         texts=("access_token",),
         identity=("email",),
         spellings=("zoho-calendar", "zoho_calendar"),
-        scopes=(("ZohoCalendar.calendar.ALL", "ZohoCalendar.calendar.READ"), ("ZohoCalendar.event.ALL",)),
     ),
     "ics-feed": KeyShape(
         lists=("urls",), identity=("urls",), wrapped=True, spellings=("ics-feedcalendar", "ics-feed_calendar")
@@ -100,7 +91,6 @@ SHAPES: Mapping[str, KeyShape] = {
         texts=("access_token", "instance_url"),
         identity=("id",),
         spellings=("salesforce_crm", "salesforce_other_calendar"),
-        scopes=(("api", "full"),),
     ),
     "hubspot": KeyShape(
         texts=("access_token",), identity=("hub_id",), spellings=("hubspot_crm", "hubspot_other_calendar")
@@ -120,15 +110,6 @@ MAX_DIGITS = 18
 NO_REFRESH_TOKEN = (("refresh_token", ""), ("refresh_token", oauth.PLACEHOLDER))
 
 SPELLINGS = frozenset(spelling for shape in SHAPES.values() for spelling in shape.spellings)
-
-
-def missing_scopes(shape: KeyShape, granted: str) -> list[str]:
-    """What a token that says what it is good for lacks: of each group without a granted scope, all that would do.
-
-    Providers part scopes with spaces (RFC 6749, section 3.3) or with commas (Zoho).
-    """
-    given = {scope.removeprefix(GRAPH).casefold() for scope in granted.replace(",", " ").split()}
-    return [" or ".join(group) for group in shape.scopes if not given & {scope.casefold() for scope in group}]
 
 
 def with_our_names(shape: KeyShape, key: object) -> object:

@@ -7,11 +7,10 @@ what was sent or answered.
 
 from __future__ import annotations
 
-import hmac
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +25,7 @@ from syncd.model.clock import Clock
 from syncd.provider.http import error_for_status
 from syncd.provider.pinned import quiet_urllib3
 
-from .credential_sync import created, updated
+from .credential_sync import PlatformAccess, created, updated
 from .issues import MISSING, text_issues
 from .key_objects import OAUTH_NUMBERS, OAUTH_TEXTS, is_number, with_one_end
 
@@ -36,32 +35,6 @@ MAX_ANSWER_BYTES = 64 * 1024
 
 SAME_ON_BOTH = "Give both sides the same secret and header name, and the same encryption key."
 MEND_ANSWER = "Have the platform answer with JSON as Cal.com's documentation of credential sync asks."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlatformAccess:
-    """What both sides share. `headers` are the accepted names of the secret's header; the first is the one we send."""
-
-    secret: str = field(default="", repr=False)
-    key: str = field(default="", repr=False)
-    storage_key: str = field(default="", repr=False)
-    headers: tuple[str, ...] = ("calcom-credential-sync-secret",)
-    endpoint: str = ""
-
-    @property
-    def is_on(self) -> bool:
-        """Whether credentials are received and sent at all."""
-        return bool(self.secret and self.key)
-
-    def admits(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request has the secret, in constant time."""
-        expected = self.secret.encode()
-        given = [headers.get(name, "").encode("latin-1", "replace") for name in self.headers]
-        return bool(expected) and any([hmac.compare_digest(expected, value) for value in given])
-
-    def has_header(self, headers: Mapping[str, str]) -> bool:
-        """Whether a request has a secret, right or wrong."""
-        return any(headers.get(name) for name in self.headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, literal, or_, select, update
 from sqlmodel import Session
 
 from syncd.model.busy import BusyKind, BusyTime
@@ -22,9 +22,11 @@ from syncd.model.calendar import ItemChange
 from syncd.model.connection import ConnectionState
 from syncd.model.time import Window
 
+from .channels import is_watched
 from .chunks import chunks
+from .drift import is_marked
 from .owner import is_gone, this_owner
-from .tables import Calendar, CalendarItem, Connection, StoredBusyTime, User
+from .tables import Calendar, CalendarItem, Connection, StoredBusyTime, User, UtcTime
 
 calendars = Calendar.__table__  # type: ignore[attr-defined]
 connections = Connection.__table__  # type: ignore[attr-defined]
@@ -40,7 +42,9 @@ KINDS = {str(kind): kind for kind in BusyKind}
 
 @dataclass(slots=True, kw_only=True)
 class DueCalendar:
-    """A calendar whose busy times are to be read, with all the reader needs. `lease_until` moves on with `hold`."""
+    """A calendar whose busy times are to be read, with all the reader needs. `lease_until` moves on with `hold`;
+    `watched`: its provider calls us when it changes; `marked`: it has events of ours to look at.
+    """
 
     id: int
     connection_id: int
@@ -58,6 +62,8 @@ class DueCalendar:
     failures: int
     claimed_at: datetime
     lease_until: datetime
+    watched: bool = False
+    marked: bool = False
 
 
 class LeaseLostError(Exception):
@@ -90,7 +96,7 @@ def claim(
     full = [connection for connection, count in (in_hand or {}).items() if count >= per_connection]
     if full:
         conditions.append(calendars.c.connection_id.not_in(full))
-    statement = _due_statement().where(and_(*conditions)).order_by(calendars.c.sync_at, calendars.c.id).limit(limit)
+    statement = _due_statement(now).where(and_(*conditions)).order_by(calendars.c.sync_at, calendars.c.id).limit(limit)
     if session.get_bind().dialect.name == "postgresql":
         statement = statement.with_for_update(skip_locked=True, of=calendars)
     rows = _with_room(session.execute(statement).all(), per_connection, Counter(in_hand or {}))
@@ -110,21 +116,25 @@ def _with_room(rows: Sequence[Any], per_connection: int, in_hand: Counter[int]) 
 
 
 def make_due(session: Session, now: datetime, connection_id: int | None = None) -> None:
-    """Let every selected calendar (of one connection) be read next."""
-    statement = update(calendars).where(calendars.c.selected)
+    """Let every selected calendar (of one connection) be read next, but for those that are being read."""
+    free = or_(calendars.c.lease_until.is_(None), calendars.c.lease_until < now)
+    statement = update(calendars).where(calendars.c.selected, free)
     if connection_id is not None:
         statement = statement.where(calendars.c.connection_id == connection_id)
     session.execute(statement.values(sync_at=now))
 
 
-def make_due_after_write(session: Session, calendar_ids: Sequence[int], now: datetime) -> None:
-    """Let selected calendars that were written to be read next: what is known of them is no longer all."""
+def make_due_now(session: Session, calendar_ids: Sequence[int], now: datetime) -> None:
+    """Let selected calendars be read next, for they were written to, or their provider says that they changed. One that
+    is being read is read once more: what has just happened may be missing from it.
+    """
     for chunk in chunks(calendar_ids, 500):
-        written = update(calendars).where(calendars.c.id.in_(chunk), calendars.c.selected, calendars.c.sync_at > now)
-        session.execute(written.values(sync_at=now))
+        changed = update(calendars).where(calendars.c.id.in_(chunk), calendars.c.selected)
+        late = or_(calendars.c.sync_at > now, calendars.c.lease_until.is_not(None))
+        session.execute(changed.where(late).values(sync_at=now))
 
 
-def _due_statement() -> Any:
+def _due_statement(now: datetime) -> Any:
     return (
         select(
             calendars,
@@ -132,6 +142,8 @@ def _due_statement() -> Any:
             connections.c.account,
             users.c.email,
             users.c.zone.label("user_zone"),
+            is_watched(now).label("watched"),
+            is_marked(calendars.c.id, now).label("marked"),
         )
         .join(connections, connections.c.id == calendars.c.connection_id)
         .join(users, users.c.id == connections.c.user_id)
@@ -157,6 +169,8 @@ def _due(row: Any, now: datetime, lease_until: datetime) -> DueCalendar:
         failures=row.failures,
         claimed_at=now,
         lease_until=lease_until,
+        watched=row.watched,
+        marked=row.marked,
     )
 
 
@@ -268,6 +282,7 @@ def _held(calendar_id: int, lease_until: datetime) -> Any:
 
 
 def _read_values(read: Read) -> dict[str, Any]:
+    """A calendar that was made due after the read had begun stays so."""
     return {
         "generation": read.generation,
         "cursor": read.cursor,
@@ -275,7 +290,7 @@ def _read_values(read: Read) -> dict[str, Any]:
         "coverage_end": read.coverage.end,
         "as_of": read.as_of,
         "audited_at": read.audited_at,
-        "sync_at": read.sync_at,
+        "sync_at": case((calendars.c.sync_at > read.as_of, calendars.c.sync_at), else_=literal(read.sync_at, UtcTime)),
         "lease_owner": None,
         "lease_until": None,
         "failures": 0,

@@ -34,7 +34,7 @@ MAKE = insert(references)
 def of_subjects(session: Session, subjects: Iterable[str]) -> list[Reference]:
     """Every reference of the subjects, REMOVED ones included: their keys and UIDs live on."""
     connection, found = session.connection(), chunks(list(subjects), 500)
-    return [_reference(row) for chunk in found for row in connection.execute(OF_SUBJECTS, {"b_subjects": chunk})]
+    return [reference_of(row) for chunk in found for row in connection.execute(OF_SUBJECTS, {"b_subjects": chunk})]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def claim(session: Session, due: Due, owner: str, lease_until: datetime) -> list
     lease = {"b_ids": [row.id for row in rows], "b_owner": owner, "b_until": lease_until}
     if rows:
         connection.execute(LEASE, lease)
-    return [_reference(row, lease_until) for row in rows]
+    return [reference_of(row, lease_until) for row in rows]
 
 
 def _chosen(session: Session, due: Due) -> list[int]:
@@ -256,7 +256,8 @@ def finish(session: Session, finished: Sequence[Finished], owner: str, now: date
     """
     if not finished:
         return 0
-    rows = [{**_finish_row(f), "b_owner": owner, "b_now": now} for f in finished]
+    in_order = sorted(finished, key=lambda each: each.id)  # as everyone who locks several
+    rows = [{**_finish_row(f), "b_owner": owner, "b_now": now} for f in in_order]
     return session.connection().execute(FINISH, rows).rowcount
 
 
@@ -275,6 +276,10 @@ FINISH = (
         applied_version=case((bindparam("b_applied"), bindparam("b_version")), else_=references.c.applied_version),
         applied_at=case((bindparam("b_applied"), _NOW), else_=references.c.applied_at),
         receipt=bindparam("b_receipt"),
+        receipt_id=bindparam("b_receipt_id"),
+        drift=case((bindparam("b_applied"), ""), else_=references.c.drift),
+        drift_detail=case((bindparam("b_applied"), ""), else_=references.c.drift_detail),
+        drifted_at=case((bindparam("b_applied"), None), else_=references.c.drifted_at),
         key=case((_STILL_WANTED, references.c.key), else_=func.coalesce(bindparam("b_next_key"), references.c.key)),
         attempted=bindparam("b_attempted"),
         attempts=case((_STILL_WANTED, bindparam("b_attempts")), else_=0),
@@ -291,7 +296,9 @@ FINISH = (
 
 def _finish_row(finished: Finished) -> dict[str, Any]:
     row = {f"b_{name}": getattr(finished, name) for name in Finished.__dataclass_fields__}
-    return row | {"b_state": str(finished.state), "b_receipt": dump_receipt(finished.receipt)}
+    receipt_id = finished.receipt.id if finished.receipt else None
+    told = {"b_state": str(finished.state), "b_receipt": dump_receipt(finished.receipt), "b_receipt_id": receipt_id}
+    return row | told
 
 
 def release_dead(session: Session, now: datetime) -> int:
@@ -332,13 +339,14 @@ def retry(session: Session, subjects: Sequence[str], now: datetime) -> int:
     """
     gone = references.c.error_code == EVENT_GONE
     receipt = case((gone, null()), else_=references.c.receipt)
+    receipt_id = case((gone, null()), else_=references.c.receipt_id)
     statement = (
         update(references)
         .where(
             references.c.subject.in_(subjects),
             references.c.state.in_((ReferenceState.PARKED, ReferenceState.PENDING)),
         )
-        .values(state=ReferenceState.PENDING, due_at=now, receipt=receipt, **CLEARED)
+        .values(state=ReferenceState.PENDING, due_at=now, receipt=receipt, receipt_id=receipt_id, **CLEARED)
     )
     return session.execute(statement).rowcount  # type: ignore[attr-defined, no-any-return]
 
@@ -367,7 +375,8 @@ def event_uids(session: Session, subjects: Sequence[str]) -> frozenset[str]:
     return frozenset(uid for (uid,) in session.execute(statement) if uid)
 
 
-def _reference(row: Any, lease_until: datetime | None = None) -> Reference:
+def reference_of(row: Any, lease_until: datetime | None = None) -> Reference:
+    """A row of `references` as a value."""
     place = Place(
         connection_id=row.connection_id, calendar_id=row.calendar_id, external_id=row.external_id, app=row.app
     )

@@ -8,7 +8,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, ForeignKey, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -77,6 +89,8 @@ class Connection(SQLModel, table=True):
     `token_owner` says who refreshes its access token: "platform", or "" for syncd itself. `refresh_owner` holds the
     refresh until `refresh_until`. While refreshing fails, `refresh_code` says how and `refresh_retry_at` when it is
     tried again; `refresh_lost_at`: an answer was lost, and none came since.
+
+    `delegation_id`: it has no credential of its own; the envelope names whom the delegation's key acts for.
     """
 
     __tablename__ = "connections"
@@ -104,6 +118,10 @@ class Connection(SQLModel, table=True):
     probed_at: datetime | None = _time()
     listed_at: datetime | None = _time()
     broken_at: datetime | None = _time()
+    delegation_id: int | None = Field(
+        default=None,
+        sa_column=Column(BigId, ForeignKey("delegations.id", ondelete="SET NULL"), nullable=True, index=True),
+    )
 
 
 class Calendar(SQLModel, table=True):
@@ -140,6 +158,8 @@ class Calendar(SQLModel, table=True):
     error: str = _text()
     remedy: str = _text()
     unread_items: int = 0
+    watch_at: datetime | None = _time()
+    watch_failures: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
 
 
 class CalendarItem(SQLModel, table=True):
@@ -223,12 +243,20 @@ class StoredBooking(SQLModel, table=True):
 
 
 class StoredReference(SQLModel, table=True):
-    """One subject in one place. `desired` null: nothing is wanted; `receipt` null: nothing of ours is known there."""
+    """One subject in one place. `desired` null: nothing is wanted; `receipt` null: nothing of ours is known there.
+
+    `receipt_id` is the receipt's event id. `told` is what a change read told of the event that nobody has looked at yet
+    (`Told`), `told_at` from when on somebody may. `drift` is what a person did to it (`DriftKind`, "" for nothing);
+    `restored` counts how often it was put back lately, `restored_at` the last time.
+    """
 
     __tablename__ = "booking_references"
     __table_args__ = (
         UniqueConstraint("subject", "connection_id", "external_id"),
         Index("ix_booking_references_due", "state", "due_at", "id", "connection_id"),
+        Index("ix_booking_references_item", "calendar_id", "receipt_id"),
+        # of the few that are told of (migration 0004); to say so here imports PostgreSQL's dialect, 5 MB, on SQLite too
+        Index("ix_booking_references_told", "calendar_id"),
     )
     id: int | None = _id()
     subject: str = _text()
@@ -255,6 +283,14 @@ class StoredReference(SQLModel, table=True):
     created_at: datetime = _time(nullable=False)
     updated_at: datetime = _time(nullable=False)
     applied_at: datetime | None = _time()
+    receipt_id: str | None = _text(nullable=True)
+    told: str = _text(server_default="")
+    told_at: datetime | None = _time()
+    drift: str = _text(server_default="")
+    drift_detail: str = _text(server_default="")
+    drifted_at: datetime | None = _time(index=True)
+    restored: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default=text("0")))
+    restored_at: datetime | None = _time()
 
 
 class LoggedResult(SQLModel, table=True):
@@ -324,6 +360,52 @@ class AuditEvent(SQLModel, table=True):
     detail: str = _text()
 
 
+class Delegation(SQLModel, table=True):
+    """An organization's key that acts for the people of one domain. `envelope` is the sealed key.
+
+    While it cannot be used, `error_code`, `error` and `remedy` say why and what to do, `failed_at` since the last
+    attempt, and `failed_*` whom it failed for (`failed_connection_id` null: a connection that was not made).
+    """
+
+    __tablename__ = "delegations"
+    __table_args__ = (UniqueConstraint("organization_id", "domain"),)
+    id: int | None = _id()
+    organization_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    domain: str = _text()
+    platform: str = _text()
+    envelope: str = _text()
+    enabled: bool = True
+    error_code: str = _text()
+    error: str = _text()
+    remedy: str = _text()
+    failed_at: datetime | None = _time()
+    failed_connection_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    failed_user_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    failed_email: str = _text()
+    created_at: datetime = _time(nullable=False)
+    updated_at: datetime = _time(nullable=False)
+
+
+class Consent(SQLModel, table=True):
+    """A consent that waits for its person to come back with `nonce`. `envelope` is the sealed memo.
+
+    `connection_id`: it reconnects that one. `redirect` is where the person goes then, `actor` who began it.
+    """
+
+    __tablename__ = "consents"
+    id: int | None = _id()
+    nonce: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    user_id: int = _owned("users.id")
+    app: str = _text()
+    connection_id: int | None = _owned("connections.id", nullable=True)
+    settings: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    redirect: str = _text()
+    actor: str = _text()
+    envelope: str = _text()
+    created_at: datetime = _time(nullable=False)
+    expires_at: datetime = _time(nullable=False, index=True)
+
+
 class Nonce(SQLModel, table=True):
     """A nonce of a signed request that was accepted; the same one again is a replay."""
 
@@ -348,3 +430,46 @@ class Lead(SQLModel, table=True):
     owner: str = _text()
     until: datetime = _time(nullable=False)
     term: int = 0
+
+
+class StoredChannel(SQLModel, table=True):
+    """A provider's promise to call `address` when a calendar changes; `digest` is that of the token its calls show.
+
+    `ready` is False until the provider has answered, `heard_at` null until it has called. Of two of one calendar the
+    newer is to stay.
+    """
+
+    __tablename__ = "channels"
+    id: int | None = _id()
+    calendar_id: int = _owned("calendars.id", index=True)
+    app: str = _text()
+    channel_id: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    resource: str = _text()
+    address: str = _text()
+    digest: str = _text()
+    ready: bool = False
+    heard_at: datetime | None = _time()
+    created_at: datetime = _time(nullable=False)
+    expires_at: datetime = _time(nullable=False)
+    renew_at: datetime = _time(nullable=False, index=True)
+
+
+class SharedLimit(SQLModel, table=True):
+    """A limit that several processes keep together; `due` in seconds of the database's clock. PostgreSQL only."""
+
+    __tablename__ = "shared_limits"
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    due: float = Field(default=0.0, sa_column=Column(Float, nullable=False))
+
+
+class LimitStanding(SQLModel, table=True):
+    """How the limits of one connection stood in one process, `at` a time."""
+
+    __tablename__ = "limit_standings"
+    owner: str = Field(sa_column=Column(Text, primary_key=True))
+    connection_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    app: str = _text()
+    calls_left: int | None = Field(default=None, sa_column=Column(Integer, nullable=True))
+    waits_until: datetime | None = _time()
+    pace: float | None = Field(default=None, sa_column=Column(Float, nullable=True))
+    at: datetime = _time(nullable=False, index=True)

@@ -48,9 +48,10 @@ class Task(StrEnum):
     WRITE_BOOKINGS = "write_bookings"
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 (a task's name)
     READ_CALENDARS = "read_calendars"
+    WATCH_CALENDARS = "watch_calendars"
 
 
-PRIORITY = {Task.WRITE_BOOKINGS: 30, Task.REFRESH_TOKEN: 20, Task.READ_CALENDARS: 10}
+PRIORITY = {Task.WRITE_BOOKINGS: 30, Task.REFRESH_TOKEN: 20, Task.READ_CALENDARS: 10, Task.WATCH_CALENDARS: 5}
 """Higher ones first."""
 
 

@@ -10,13 +10,14 @@ caller.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from syncd.connector import (
@@ -30,16 +31,19 @@ from syncd.connector import (
     KnownVersions,
     Opened,
 )
-from syncd.errors import NotFoundError, ProviderError, ReconnectError, ResyncError
+from syncd.connector.push import PushAnswer, PushConnector, PushKind, PushNotice, PushRequest, PushRules
+from syncd.errors import InputError, NotFoundError, ProviderError, ReconnectError, ResyncError
 from syncd.ical import BusyRules, read_busy
 from syncd.model.busy import BusyTime
-from syncd.model.calendar import ChangePage, Event, ItemChange, Probe, Receipt, RemoteCalendar
+from syncd.model.calendar import ChangePage, Channel, Event, ItemChange, Probe, Receipt, RemoteCalendar
+from syncd.model.clock import Clock, utc_now
 from syncd.model.time import Window
 from syncd.provider.guard import Guard
 
 T = TypeVar("T")
 
 APP = "memory"
+CHANNEL_LIFE = timedelta(days=7)
 PAGE = 100
 
 
@@ -57,7 +61,24 @@ class Item:
     version: str
     event: Event | None = None
     text: str = ""
+    declined: bool = False
     notes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryChannel:
+    """An open channel, and what the provider would send over it."""
+
+    id: str
+    calendar: str
+    address: str
+    token: str
+    expires_at: datetime
+
+    def call(self, kind: PushKind = PushKind.CHANGED) -> PushRequest:
+        """A call of the provider."""
+        told = {"channel": self.id, "token": self.token, "kind": str(kind)}
+        return PushRequest(query={}, headers={}, body=json.dumps(told).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +98,9 @@ class _Change:
 class MemoryProvider:
     """What all connections to it share. Safe for several threads.
 
-    `calls` counts operations, refused ones too. `epoch` is part of every cursor: raising it kills them all.
+    `calls` counts operations, refused ones too. `epoch` is part of every cursor: raising it kills them all. `channels`
+    are those that are open; `renews` says whether they can be renewed, `now` is the provider's own clock. `restamps`:
+    the version that a write is answered with is not the one that is told later.
     """
 
     def __init__(self, password: str = "right") -> None:
@@ -88,6 +111,10 @@ class MemoryProvider:
         self.epoch = 1
         self.revision = 0
         self.lock = threading.RLock()
+        self.channels: dict[str, MemoryChannel] = {}
+        self.renews = False
+        self.restamps = False
+        self.now: Clock = utc_now
         self._changes: list[_Change] = []
         self._faults: dict[str, deque[_Fault]] = {}
 
@@ -137,6 +164,25 @@ class MemoryProvider:
                 self.revision += 1
                 self._changes.append(_Change(self.revision, calendar, key, removed=True))
 
+    def edit(self, calendar: str, key: str, **changed: Any) -> None:
+        """A person changes fields of one of our events."""
+        with self.lock:
+            item = self.calendars[calendar][key]
+            assert item.event is not None
+            self.store(calendar, key, replace(item, event=replace(item.event, **changed)))
+
+    def move(self, calendar: str, key: str, by: timedelta) -> None:
+        """A person moves one of our events."""
+        with self.lock:
+            event = self.calendars[calendar][key].event
+            assert event is not None
+            self.edit(calendar, key, start=event.start + by, end=event.end + by)
+
+    def decline(self, calendar: str, key: str, declined: bool = True) -> None:
+        """The calendar's owner declines one of our events, or accepts it after all."""
+        with self.lock:
+            self.store(calendar, key, replace(self.calendars[calendar][key], declined=declined))
+
     def changed_since(self, calendar: str, revision: int) -> dict[str, bool]:
         """Items changed after `revision`, and whether they are gone."""
         with self.lock:
@@ -156,7 +202,7 @@ class MemoryProvider:
             return result
 
 
-class MemoryConnector(EventConnector):
+class MemoryConnector(EventConnector, PushConnector):
     """One connection to a `MemoryProvider`."""
 
     def __init__(self, provider: MemoryProvider, password: str, guard: Guard) -> None:
@@ -206,6 +252,36 @@ class MemoryConnector(EventConnector):
         """By receipt, else by UID."""
         return self._call("find_event", lambda: self._found(calendar, uid))
 
+    def watch(self, calendar: str, address: str, channel_id: str, token: str) -> Channel:
+        """Under the id that was asked for."""
+
+        def made() -> MemoryChannel:
+            self._items(calendar)
+            return MemoryChannel(channel_id, calendar, address, token, self._provider.now() + CHANNEL_LIFE)
+
+        return self._call("watch", lambda: self._opened(made()))
+
+    def renew(self, channel: Channel) -> Channel | None:
+        """Where the provider can."""
+
+        def renewed() -> Channel | None:
+            if channel.id not in self._provider.channels:
+                raise NotFoundError("No such channel.", status=404)
+            if not self._provider.renews:
+                return None
+            held = self._provider.channels[channel.id]
+            return self._opened(replace(held, expires_at=self._provider.now() + CHANNEL_LIFE))
+
+        return self._call("renew", renewed)
+
+    def unwatch(self, channel: Channel) -> None:
+        """Gone or not."""
+        self._call("unwatch", lambda: self._provider.channels.pop(channel.id, None))
+
+    def _opened(self, channel: MemoryChannel) -> Channel:
+        self._provider.channels[channel.id] = channel
+        return Channel(id=channel.id, calendar=channel.calendar, expires_at=channel.expires_at)
+
     def _call(self, operation: str, run: Callable[[], T]) -> T:
         def checked() -> T:
             if self._password != self._provider.password:
@@ -238,7 +314,8 @@ class MemoryConnector(EventConnector):
         if current is None or current.event != event:
             notes = current.notes if current else {}
             current = self._provider.store(calendar, key, Item(uid=event.uid, version="", event=event, notes=notes))
-        return Receipt(id=key, version=current.version, uid=event.uid)
+        stamp = "w" if self._provider.restamps else ""
+        return Receipt(id=key, version=stamp + current.version, uid=event.uid)
 
     def _remove(self, calendar: str, key: str) -> None:
         self._items(calendar)
@@ -295,10 +372,20 @@ def memory_spec(provider: MemoryProvider, app: str = APP) -> ConnectorSpec:
         credential=MemoryCredential,
         settings=ConnectionSettings,
         open=open_memory,
-        abilities=frozenset({Ability.WRITE, Ability.CHANGES, *_FIELDS}),
+        abilities=frozenset({Ability.WRITE, Ability.CHANGES, Ability.PUSH, *_FIELDS}),
+        push=PushRules(read=_read_push, life=CHANNEL_LIFE),
         concurrency=64,
         secrets=("password",),
     )
+
+
+def _read_push(request: PushRequest) -> PushAnswer:
+    try:
+        told = json.loads(request.body)
+        notice = PushNotice(channel_id=told["channel"], token=told["token"], kind=PushKind(told["kind"]))
+    except (ValueError, KeyError, TypeError):
+        raise InputError("No call of this provider.", code="no_call") from None
+    return PushAnswer(notices=(notice,))
 
 
 _FIELDS = (Ability.RECURRENCE, Ability.PRIVATE, Ability.REMINDERS, Ability.ALL_DAY, Ability.ETAG)
@@ -310,7 +397,8 @@ def _core(window: Window) -> Window:
 
 
 def _change(key: str, item: Item, read: CalendarRead, window: Window) -> ItemChange:
-    return ItemChange(item=key, version=item.version, times=tuple(_times(item, read, window)))
+    times = () if item.declined else tuple(_times(item, read, window))
+    return ItemChange(item=key, version=item.version, times=times, declined=item.declined)
 
 
 def _times(item: Item, read: CalendarRead, window: Window) -> list[BusyTime]:

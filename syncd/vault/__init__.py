@@ -30,7 +30,7 @@ No error, repr or message of this package holds a key or a plaintext. Errors of 
 """
 
 from syncd.vault.credentials import CredentialVault
-from syncd.vault.envelope import Binding, key_id_of, open_envelope, seal
+from syncd.vault.envelope import Binding, ConsentBinding, DelegationBinding, RowBinding, key_id_of, open_envelope, seal
 from syncd.vault.keys import Key, KeyRing, KeySource, find_source, generate_key, load_ring, parse_keys
 from syncd.vault.rotation import UNREADABLE, Change, EnvelopeRow, EnvelopeRows, Failure, RotationReport, rotate, status
 
@@ -38,7 +38,9 @@ __all__ = [
     "UNREADABLE",
     "Binding",
     "Change",
+    "ConsentBinding",
     "CredentialVault",
+    "DelegationBinding",
     "EnvelopeRow",
     "EnvelopeRows",
     "Failure",
@@ -46,6 +48,7 @@ __all__ = [
     "KeyRing",
     "KeySource",
     "RotationReport",
+    "RowBinding",
     "find_source",
     "generate_key",
     "key_id_of",

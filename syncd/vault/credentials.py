@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from syncd.errors import EnvelopeError, InputError
-from syncd.vault.envelope import Binding, open_envelope, seal
+from syncd.vault.envelope import RowBinding, open_envelope, seal
 from syncd.vault.keys import KeyRing
 
 
@@ -18,7 +18,7 @@ class CredentialVault:
 
     ring: KeyRing
 
-    def seal_credential(self, credential: Mapping[str, object], binding: Binding) -> str:
+    def seal_credential(self, credential: Mapping[str, object], binding: RowBinding) -> str:
         """The credential as an envelope for the row of `binding`.
 
         Raises:
@@ -33,7 +33,7 @@ class CredentialVault:
             )
         return seal(self.ring, text.encode("ascii"), binding)
 
-    def open_credential(self, envelope: str, binding: Binding) -> dict[str, Any]:
+    def open_credential(self, envelope: str, binding: RowBinding) -> dict[str, Any]:
         """The credential an envelope holds.
 
         Raises:
@@ -45,7 +45,7 @@ class CredentialVault:
         if not isinstance(content, dict):
             raise EnvelopeError(
                 f"The envelope of {binding} opens, but what it holds is not a credential.",
-                remedy=f"Give the credential again: syncd connections reconnect {binding.connection_id}",
+                remedy=binding.remedy,
             )
         return content
 

@@ -10,7 +10,7 @@ An envelope is ASCII text of seven parts, binary ones as base64url without paddi
 - NONCE (12 bytes) is random; one key may seal 2**32 envelopes before a repeat is worth a thought.
 - TAG (16 bytes) is last and of fixed size, so whatever a truncation takes, it is seen without decrypting.
 
-The associated data is JSON with sorted keys of version, key id, connection id, app and user.
+The associated data is JSON with sorted keys of version, key id and what the binding names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import hmac
 import json
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -35,17 +37,91 @@ _CHECK_BYTES, _NONCE_BYTES, _TAG_BYTES = 6, 12, 16
 _RESTORE = "Restore the row from a backup, or give the credential again: syncd connections reconnect ID"
 
 
+class RowBinding(Protocol):
+    """The row an envelope belongs to; `str` names it for people."""
+
+    @property
+    def associated(self) -> Mapping[str, object]:
+        """What is authenticated, JSON. No two kinds of row have the same names in it."""
+        ...
+
+    @property
+    def remedy(self) -> str:
+        """How what it holds is given anew."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """The row an envelope belongs to. `user_id` is None for a connection that is no one user's (a team's)."""
+    """A connection. `user_id` is None for one that is no one user's (a team's)."""
 
     connection_id: int
     app: str
     user_id: int | None
 
+    @property
+    def associated(self) -> Mapping[str, object]:
+        """Connection, app and user."""
+        return {"connection": self.connection_id, "app": self.app, "user": self.user_id}
+
+    @property
+    def remedy(self) -> str:
+        """A person connects again."""
+        return f"Give the credential again: syncd connections reconnect {self.connection_id}"
+
     def __str__(self) -> str:
         owner = "no user" if self.user_id is None else f"user {self.user_id}"
         return f"connection {self.connection_id} ({self.app}, {owner})"
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationBinding:
+    """A delegation: whose key it is, and for which domain."""
+
+    delegation_id: int
+    organization_id: int
+    domain: str
+    platform: str
+
+    @property
+    def associated(self) -> Mapping[str, object]:
+        """Delegation, organization, domain and platform."""
+        return {
+            "delegation": self.delegation_id,
+            "organization": self.organization_id,
+            "domain": self.domain,
+            "platform": self.platform,
+        }
+
+    @property
+    def remedy(self) -> str:
+        """The key is given again."""
+        return f"Give the key again: syncd delegations update {self.delegation_id} --key-file FILE"
+
+    def __str__(self) -> str:
+        return f"delegation {self.delegation_id} ({self.platform}, {self.domain})"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentBinding:
+    """A consent that waits for its person."""
+
+    consent_id: int
+    app: str
+    user_id: int
+
+    @property
+    def associated(self) -> Mapping[str, object]:
+        """Consent, app and user."""
+        return {"consent": self.consent_id, "app": self.app, "user": self.user_id}
+
+    @property
+    def remedy(self) -> str:
+        """The person begins anew."""
+        return "Start connecting anew."
+
+    def __str__(self) -> str:
+        return f"consent {self.consent_id} ({self.app}, user {self.user_id})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +133,7 @@ class _Parts:
     tag: bytes
 
 
-def seal(ring: KeyRing, plaintext: bytes, binding: Binding) -> str:
+def seal(ring: KeyRing, plaintext: bytes, binding: RowBinding) -> str:
     """`plaintext` under the ring's current key, for the row of `binding` only. Never the same text twice."""
     key = ring.current_key
     nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -66,7 +142,7 @@ def seal(ring: KeyRing, plaintext: bytes, binding: Binding) -> str:
     return ":".join((_MAGIC, _VERSION, key.id, *map(base64url.encode, binary)))
 
 
-def open_envelope(ring: KeyRing, envelope: str, binding: Binding) -> bytes:
+def open_envelope(ring: KeyRing, envelope: str, binding: RowBinding) -> bytes:
     """The plaintext of an envelope sealed for the row of `binding`.
 
     Raises:
@@ -84,7 +160,7 @@ def open_envelope(ring: KeyRing, envelope: str, binding: Binding) -> bytes:
         raise KeyWrongError(
             f"The envelope of {binding} was sealed for another row, or altered since.",
             code="envelope_moved",
-            remedy=_RESTORE,
+            remedy=f"Restore the row from a backup. If there is none: {binding.remedy}",
         ) from None
 
 
@@ -120,14 +196,8 @@ def _verify_check(parts: _Parts, key: Key, source: str) -> None:
         )
 
 
-def _associated_data(key_id: str, binding: Binding) -> bytes:
-    content = {
-        "version": _VERSION,
-        "key": key_id,
-        "connection": binding.connection_id,
-        "app": binding.app,
-        "user": binding.user_id,
-    }
+def _associated_data(key_id: str, binding: RowBinding) -> bytes:
+    content = {"version": _VERSION, "key": key_id, **binding.associated}
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 

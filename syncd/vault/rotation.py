@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from syncd.errors import EnvelopeError, VaultError
-from syncd.vault.envelope import Binding, is_current, key_id_of, open_envelope, seal
+from syncd.vault.envelope import RowBinding, is_current, key_id_of, open_envelope, seal
 from syncd.vault.keys import KeyRing
 
 UNREADABLE = "?"
@@ -31,7 +31,7 @@ class EnvelopeRow:
     """A stored envelope and the row it is bound to. `id` is positive and grows with insertion."""
 
     id: int
-    binding: Binding
+    binding: RowBinding
     envelope: str
 
 

@@ -87,6 +87,7 @@ def test_every_command_prints_one_json_document(syncd: CommandLine, connected: P
         ("connections", "reconnect"): ["1", "--credential-file", str(credential)],
         ("connections", "test"): ["1"],
         ("connectors",): [],
+        ("delegations", "list"): [],
         ("api-keys", "list"): [],
         ("audit",): [],
         ("inbox", "list"): [],

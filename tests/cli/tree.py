@@ -12,6 +12,7 @@ from syncd.cli.app import app
 TESTED_APART = frozenset(
     {
         ("demo",),
+        ("sandbox",),
         ("run",),
         ("worker",),
         ("install-service",),
@@ -20,6 +21,11 @@ TESTED_APART = frozenset(
         ("api-keys", "create"),
         ("api-keys", "revoke"),
         ("db", "adopt"),
+        ("delegations", "add"),
+        ("delegations", "update"),
+        ("delegations", "enable"),
+        ("delegations", "disable"),
+        ("delegations", "remove"),
     }
 )
 """Commands that need more than a line to try, and have tests of their own."""

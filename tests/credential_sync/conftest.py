@@ -21,7 +21,8 @@ from syncd.engine.platform_answers import PlatformAnswers
 from syncd.engine.runtime import Runtime
 from syncd.model.result import Operation
 from syncd.settings import CredentialSync, Http
-from syncd.source.platform import PlatformAccess, PlatformClient
+from syncd.source.credential_sync import PlatformAccess
+from syncd.source.platform import PlatformClient
 from syncd.store import directory
 from syncd.store import log as sync_log
 from syncd.store.tables import AuditEvent, Connection, LoggedResult

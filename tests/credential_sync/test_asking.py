@@ -11,7 +11,8 @@ import pytest
 from given import SettableClock
 
 from syncd.errors import ParkError, ProviderError, ReconnectError, RetryError, WaitUntilError
-from syncd.source.platform import MAX_ANSWER_BYTES, PlatformAccess, PlatformClient, PlatformTokens
+from syncd.source.credential_sync import PlatformAccess
+from syncd.source.platform import MAX_ANSWER_BYTES, PlatformClient, PlatformTokens
 
 from .conftest import ACCESS, GOOGLE, HEADER, SECRET, World
 from .platform_server import PlatformServer

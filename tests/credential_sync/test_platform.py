@@ -109,13 +109,14 @@ def test_a_push_that_takes_too_long_is_given_up_and_in_the_log(
     pushes: Callable[[], list[tuple[str, int]]],
 ) -> None:
     platform.will_answer({}, 503)
-    waiting = threading.Event()
+    waiting, pusher = threading.Event(), opened.pusher
+    assert pusher is not None
 
     def pause(_seconds: float) -> bool:
         waiting.set()
-        return opened._pusher._stopping.wait(LONG_S)
+        return pusher._stopping.wait(LONG_S)
 
-    opened._pusher._pause = pause
+    pusher._pause = pause
     pushing.accounts.on_credential(connection)
     assert waiting.wait(LONG_S)
     opened.finish(within_s=0.0)

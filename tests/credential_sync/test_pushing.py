@@ -11,7 +11,8 @@ import pytest
 from syncd.engine.accounts import Accounts
 from syncd.engine.credential_push import CredentialPusher
 from syncd.model.result import Operation
-from syncd.source.platform import PlatformAccess, PlatformClient
+from syncd.source.credential_sync import PlatformAccess
+from syncd.source.platform import PlatformClient
 from syncd.store import directory
 from syncd.vault.calcom import decode_legacy
 
@@ -149,6 +150,7 @@ def test_a_person_who_connects_or_reconnects_pushes_and_a_platform_does_not(
         runtime.results,
         runtime.settings.busy,
         runtime.clock,
+        runtime.delegations,
         on_credential=pusher.offer,
     )
     with runtime.database.write() as session:

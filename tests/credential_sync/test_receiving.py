@@ -172,6 +172,17 @@ def test_an_invalid_connection_becomes_active_again_and_a_paused_one_stays_pause
     assert hubspot.state == "paused"
 
 
+def test_what_the_platform_gives_takes_the_place_of_an_organizations_delegation(world: World) -> None:
+    key = {"client_email": "robot@example.com", "private_key": "k"}
+    delegation = world.runtime.delegations.add(500, "example.com", "google", key)
+    world.add_connection(GOOGLE, {"subject": "ann@example.com"}, "ann@example.com", delegation_id=delegation)
+    assert world.caller().post()[0] == 200
+    (row,) = world.connections()
+    assert row.delegation_id is None
+    world.runtime.delegations.remove(delegation)
+    assert world.connections()[0].state == "active"
+
+
 def test_the_platform_owns_a_token_once_it_can_be_asked_for_it(world: World) -> None:
     world.caller().post()
     assert world.connections()[0].token_owner == ""

@@ -12,6 +12,7 @@ from syncd.errors import InputError, ParkError, ProviderError, ReconnectError, R
 from syncd.model.busy import BusyPolicy
 from syncd.model.connection import ConnectionState
 from syncd.settings import Busy
+from syncd.store import directory
 from syncd.testing.memory import memory_spec
 
 from .deliveries import created
@@ -62,6 +63,15 @@ def test_a_reconnect_keeps_id_calendars_and_references(office: World) -> None:
     office.tell(created(told=5, at=1))
     after = office.reference()
     assert (after.id, after.connection_id, after.state) == (before.id, 1, "synced")
+
+
+def test_a_credential_that_a_person_gives_is_not_the_platforms_to_refresh(office: World) -> None:
+    with office.runtime.database.write() as session:
+        row = directory.get_connection(session, 1)
+        row.token_owner = "platform"
+        session.add(row)
+    office.runtime.accounts.reconnect(1, {"password": "right"})
+    assert office.connection(1).token_owner == ""
 
 
 def test_a_reconnect_that_is_refused_leaves_the_old_credential(office: World) -> None:

@@ -22,13 +22,15 @@ from .deliveries import created
 from .world import World
 
 HOUR = 3600.0
-NAMES = {"take-in", "reconcile", "busy-sync", "sweep", "clean-up", "tokens"}
+NAMES = {"take-in", "reconcile", "busy-sync", "sweep", "clean-up", "tokens", "limits", "channels"}
 
 
 @pytest.fixture
 def hourly(settings: Settings, open_runtime: Any, memory: MemoryProvider) -> World:
     """Jobs run when the scheduler starts and then an hour later: what happens before that was woken."""
-    jobs = Jobs(take_in=HOUR, reconcile=HOUR, busy_sync=HOUR, sweep=HOUR, clean_up=HOUR, tokens=HOUR)
+    jobs = Jobs(
+        take_in=HOUR, reconcile=HOUR, busy_sync=HOUR, sweep=HOUR, clean_up=HOUR, tokens=HOUR, limits=HOUR, channels=HOUR
+    )
     runtime: Runtime = open_runtime(settings=settings.model_copy(update={"jobs": jobs}), clock=utc_now)
     world = World(runtime, memory, utc_now)  # type: ignore[arg-type]
     world.person()

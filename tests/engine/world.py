@@ -70,9 +70,9 @@ class World:
         with self.runtime.database.write() as session:
             directory.set_destination(session, row, user_id=user_id, event_type_id=event_type_id)
 
-    def select(self, calendar: str, **changed: Any) -> Calendar:
+    def select(self, calendar: str, connection_id: int | None = None, **changed: Any) -> Calendar:
         """Check a calendar for conflicts."""
-        row = self.calendar(calendar)
+        row = self.calendar(calendar, connection_id)
         with self.runtime.database.write() as session:
             mine = directory.get_calendar(session, row.id or 0)
             for name, value in changed.items():

@@ -12,10 +12,11 @@ from engine.world import ANNA, BEN, World
 from given import OpenRuntime
 from sqlalchemy import text
 
-from syncd.engine.fleet import Hands, hand_out
+from syncd.engine.fleet import Hands, do, hand_out
 from syncd.engine.intake import IntakeReport
 from syncd.engine.lead import Lead
 from syncd.errors import RetryError
+from syncd.settings import Http, Settings
 from syncd.store import inbox, schema, work
 from syncd.store.database import Database
 from syncd.store.inbox import Arrival, DeliveryState
@@ -172,6 +173,23 @@ def test_the_job_of_a_worker_that_lives_stays_its_own(office: World, queue: Queu
     hand_out(office.runtime, lead)
     assert queue.running() == [job]
     assert queue.fetch(other) is None
+
+
+def test_channels_are_made_by_whichever_machine_is_free(
+    office: World, queue: Queue, lead: Lead, open_runtime: OpenRuntime, settings: Settings
+) -> None:
+    office.select("work")
+    office.read()
+    reached = settings.model_copy(update={"http": Http(public_url="https://sync.example.com")})
+    leads, works = open_runtime(settings=reached), open_runtime(settings=reached)
+    hand_out(leads, lead)
+    assert queue.waiting() == [Job(Task.WATCH_CALENDARS, 1)]
+    for each in (works, leads):
+        do(each, Job(Task.WATCH_CALENDARS, 1), lambda: False)
+    assert office.provider.calls["watch"] == 1
+    queue.clear()
+    hand_out(leads, lead)
+    assert queue.waiting() == []
 
 
 def test_who_lost_the_lead_hands_nothing_out(office: World, queue: Queue) -> None:

@@ -18,7 +18,8 @@ from syncd.errors import (
     UnclearError,
     WaitUntilError,
 )
-from syncd.provider.guard import Call, Guard, RateLimit, tally
+from syncd.provider.guard import Call, Guard, tally
+from syncd.provider.limits import Priority, RateLimit, priority
 
 NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 SECRET = "token-8f3a91"
@@ -37,7 +38,17 @@ class World:
         self.now += timedelta(seconds=seconds)
 
     def guard(self, **options: Any) -> Guard:
-        return Guard("app", 7, observe=self.seen.append, clock=lambda: self.now, sleep=self.sleep, **options)
+        return Guard(
+            "app",
+            7,
+            observe=self.seen.append,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+            **options,
+        )
+
+    def limit(self, per_minute: int) -> RateLimit:
+        return RateLimit(per_minute, now=lambda: (self.now - NOW).total_seconds())
 
 
 class Provider:
@@ -109,13 +120,50 @@ def test_after_a_provider_named_a_time_nobody_asks_it_before(world: World) -> No
     with pytest.raises(WaitUntilError):
         guard.call("GET x", Provider(wait(60)), unknown)
     provider = Provider("answer")
-    world.now = NOW + timedelta(seconds=59)
+    world.now = NOW + timedelta(seconds=50)
     with pytest.raises(WaitUntilError) as caught:
         guard.call("GET x", provider, unknown)
     assert caught.value.retry_at == NOW + timedelta(seconds=60)
     assert provider.calls == 0
     world.now = NOW + timedelta(seconds=60)
     assert guard.call("GET x", provider, unknown) == "answer"
+
+
+def test_a_call_waits_at_a_gate_that_opens_soon(world: World) -> None:
+    guard = world.guard(max_wait_s=5)
+    with pytest.raises(WaitUntilError):
+        guard.call("GET x", Provider(wait(3)), unknown)
+    assert guard.call("GET x", Provider("answer"), unknown) == "answer"
+    assert world.slept[0] == 3
+
+
+def test_a_refusal_without_a_time_waits_twice_as_long_each_time_until_a_call_is_accepted(world: World) -> None:
+    guard = world.guard(max_wait_s=60)
+    waits = []
+    for answer in ("no", "no", "no", "yes", "no"):
+        refusal = WaitUntilError("slow down", retry_at=NOW, told=False)
+        try:
+            guard.call("GET x", Provider(refusal if answer == "no" else answer), unknown)
+        except WaitUntilError as error:
+            waits.append((error.retry_at - world.now).total_seconds())
+            world.now = error.retry_at + timedelta(seconds=10)
+    assert waits == [1, 2, 4, 1]
+
+
+def test_after_a_refusal_calls_go_at_a_pace(world: World) -> None:
+    guard = world.guard(max_wait_s=10)
+    paces = [guard.pace]
+    for _ in range(6):
+        guard.call("GET x", Provider("answer"), unknown)
+    with pytest.raises(WaitUntilError):
+        guard.call("GET x", Provider(wait(1)), unknown)
+    paces.append(guard.pace)
+    assert [pace is None for pace in paces] == [True, False]
+    world.now += timedelta(seconds=1)
+    world.slept.clear()
+    for _ in range(3):
+        guard.call("GET x", Provider("answer"), unknown)
+    assert len(world.slept) == 2
 
 
 def test_a_gate_closes_for_its_own_connection_only(world: World) -> None:
@@ -160,7 +208,7 @@ def test_a_place_that_is_too_far_off_is_not_taken() -> None:
 
 
 def test_a_call_waits_for_its_turn_when_that_is_near(world: World) -> None:
-    guard = world.guard(requests_per_minute=20, max_wait_s=5)
+    guard = world.guard(limits=[world.limit(20)], max_wait_s=5)
     for _ in range(3):
         guard.call("GET x", Provider("answer"), unknown)
     assert len(world.slept) == 1
@@ -168,7 +216,7 @@ def test_a_call_waits_for_its_turn_when_that_is_near(world: World) -> None:
 
 
 def test_a_call_whose_turn_is_far_is_put_off_without_asking(world: World) -> None:
-    guard = world.guard(requests_per_minute=6, max_wait_s=5)
+    guard = world.guard(limits=[world.limit(6)], max_wait_s=5)
     guard.call("GET x", Provider("answer"), unknown)
     provider = Provider("answer")
     with pytest.raises(WaitUntilError) as caught:
@@ -176,6 +224,24 @@ def test_a_call_whose_turn_is_far_is_put_off_without_asking(world: World) -> Non
     assert caught.value.code == "own_limit"
     assert NOW + timedelta(seconds=5) < caught.value.retry_at <= NOW + timedelta(seconds=10)
     assert (provider.calls, world.slept) == (0, [])
+
+
+def test_a_limit_that_is_shared_holds_for_all_that_share_it(world: World) -> None:
+    shared = world.limit(6)
+    first, second = (world.guard(limits=[shared], max_wait_s=5) for _ in range(2))
+    first.call("GET x", Provider("answer"), unknown)
+    with pytest.raises(WaitUntilError, match="Our own limit"):
+        second.call("GET x", Provider("answer"), unknown)
+
+
+def test_calls_that_come_later_leave_places_to_those_before_them() -> None:
+    rate = RateLimit(640, now=lambda: 0.0)  # 64 at once
+
+    def taken(by: Priority) -> int:
+        with priority(by):
+            return sum(rate.reserve(0.0) == 0 for _ in range(64))
+
+    assert [taken(p) for p in reversed(Priority)] == [26, 19, 19]
 
 
 def test_no_more_calls_run_at_once_than_the_concurrency(world: World) -> None:

@@ -75,7 +75,8 @@ def sqlite_locked(file: Path) -> Iterator[None]:
 def tables_locked(url: str) -> Iterator[None]:
     """Jobs wait for their tables meanwhile."""
     with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)) as session:
-        session.execute("LOCK TABLE deliveries, connections, bookings IN ACCESS EXCLUSIVE MODE")
+        tables = "deliveries, connections, bookings, limit_standings, channels"
+        session.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE")
         yield
 
 

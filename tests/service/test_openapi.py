@@ -41,6 +41,7 @@ PLAIN_ROUTES = {
     "/api/webhook/bookings": {"post"},
     "/api/webhook/app-credential": {"post", "get", "delete"},
     "/api/credential-sync/token": {"post"},
+    "/api/connections/callback": {"get"},
     "/healthz": {"get"},
     "/readyz": {"get"},
     "/metrics": {"get"},
@@ -69,7 +70,8 @@ def caller(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def _credentials(config: Path) -> dict[str, str]:
-    key = finished(config, "api-keys", "create", "--name", "all", "--admin", "--scope", "APPS_READ").out.strip()
+    scopes = ("--scope", "APPS_READ", "--scope", "APPS_WRITE")
+    key = finished(config, "api-keys", "create", "--name", "all", "--admin", *scopes).out.strip()
     return {
         "Authorization": f"Bearer {key}",
         "calcom-credential-sync-secret": SYNC_SECRET,

@@ -61,13 +61,14 @@ def test_a_documented_reschedule_names_the_old_booking_and_where_it_was() -> Non
 def test_every_sample_of_the_demonstration_is_read() -> None:
     assert demonstration.__doc__
     bodies = samples()
-    assert len(bodies) == 8
+    assert len(bodies) == 11
     for body in bodies:
         check(body)
 
 
 def test_the_samples_tell_one_story() -> None:
-    created, _, requested, moved, cancelled, accepted, recurring, absent = (change(body) for body in samples())
+    told = [change(body) for body in samples()]
+    created, _, requested, moved, cancelled, accepted, recurring, absent, everywhere, moved_too, cancelled_too = told
     assert moved.booking is not None
     assert moved.booking.previous_uid == created.uid
     assert accepted.uid == requested.uid
@@ -76,6 +77,8 @@ def test_the_samples_tell_one_story() -> None:
     assert recurring.booking is not None
     assert recurring.booking.recurrence == Recurrence(freq="WEEKLY", count=4)
     assert recurring.booking.subject == recurring.uid
+    assert moved_too.booking is not None
+    assert (moved_too.booking.previous_uid, cancelled_too.uid) == (everywhere.uid, moved_too.uid)
 
 
 @pytest.mark.parametrize("trigger", [name for name, kind in TRIGGERS.items() if kind is None])

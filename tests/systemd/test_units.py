@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from syncd.connector.registry import Registry
 from syncd.settings import Http
 
 FOLDER = Path(__file__).parents[2] / "systemd"
@@ -30,7 +31,9 @@ def values_of(name: str, key: str) -> list[str]:
 def credential_names() -> set[str]:
     """The systemd credentials that syncd's source names."""
     sources = (file.read_text(encoding="utf-8") for file in PACKAGE.rglob("*.py"))
-    return {name for text in sources for name in re.findall(r'"(syncd-[a-z-]*(?:key|secret)s?)"', text)}
+    connectors = Registry.installed()
+    named = {name for text in sources for name in re.findall(r'"(syncd-[a-z-]*(?:key|secret)s?)"', text)}
+    return named | {f"syncd-client-secret-{app}" for app in connectors.apps if connectors.spec(app).consent}
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")

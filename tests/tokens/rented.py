@@ -14,6 +14,7 @@ import requests
 from syncd.connector import ConnectorSpec, Opened
 from syncd.connector.oauth import OAuthCredential, expires_at, settled, to_ms
 from syncd.connector.registry import Registry
+from syncd.engine.delegations import Delegations
 from syncd.engine.opening import Opener
 from syncd.engine.pool import ConnectorPool
 from syncd.engine.results import Results, ResultSink
@@ -184,7 +185,7 @@ def open_desk(
     settings = Settings(database_url=database_url)
     vault, opener = CredentialVault(ring), Opener(Registry(specs={APP: spec}), settings, lambda call: None, clock)
     made = Tokens(database, vault, opener, Results(sinks), settings, clock, ask=ask, **waiting)
-    pool = ConnectorPool(database, vault, opener, made)
+    pool = ConnectorPool(database, vault, opener, made, Delegations(database, vault, clock))
     stack.callback(pool.close)
     return Desk(database, vault, made, pool, clock)
 
