@@ -13,7 +13,10 @@ PROJECT = TESTS.parent.parent / "pyproject.toml"
 CONTRACTS = {
     "apple-calendar": ("test_caldav_contract.py", "TestAppleOnAStubLikeICloud"),
     "caldav-calendar": ("test_caldav_contract.py", "TestRadicale"),
+    "google-calendar": ("test_google_calendar_contract.py", "TestGoogleCalendar"),
     "ics-feed": ("test_ics_feed_contract.py", "TestIcsFeed"),
+    "office365-calendar": ("test_office365_contract.py", "TestOffice365"),
+    "zohocalendar": ("test_zohocalendar_contract.py", "TestZohoCalendar"),
 }
 SUITES = {"CalendarContract", "ReadContract"}
 

@@ -31,10 +31,12 @@ DATABASE_PASSWORD = "canary@Data:base/9d"
 WEBHOOK_SECRET = "canary-webhook-51d0e8"
 SYNC_SECRET = "canary-sync-secret-b7/2+f"
 SYNC_KEY = "canary-sync-key-0123456789abcdef"
+PRIVATE_KEY = "canary-private-key-3f/8a+é"
 
 APART = {
     ("demo",): "has no secrets but those it makes for its own servers, and a database of its own",
     ("run",): "ends at a signal; it is a process of its own in tests/service",
+    ("sandbox",): "has no secrets but those of the people it makes up, and no configuration",
     ("worker",): "ends at a signal and needs PostgreSQL; it is a process of its own in tests/fleet",
 }
 """Commands that are not walked, and why."""
@@ -68,6 +70,17 @@ COMMANDS: dict[tuple[str, ...], list[list[str]]] = {
         ["1", "--credential-file", "{folder}/broken"],
         ["1"],
     ],
+    ("delegations", "add"): [
+        ["google", "--organization", "5", "--domain", "example.com", "--key-file", "{folder}/delegation"],
+        ["google", "--organization", "5", "--domain", "example.org", "--key-file", "{folder}/broken-delegation"],
+    ],
+    ("delegations", "list"): [[]],
+    ("delegations", "update"): [
+        ["1", "--key-file", "{folder}/delegation"],
+        ["1", "--key-file", "{folder}/broken-delegation"],
+    ],
+    ("delegations", "disable"): [["1"]],
+    ("delegations", "enable"): [["1"], ["99"]],
     ("connectors",): [[]],
     ("api-keys", "list"): [[]],
     ("api-keys", "revoke"): [["1"], ["99"]],
@@ -96,6 +109,7 @@ COMMANDS: dict[tuple[str, ...], list[list[str]]] = {
     ("log",): [[]],
     ("calendars", "unselect"): [["2"]],
     ("connections", "remove"): [["1"], ["1", "--yes"], ["2", "--yes", "--json"]],
+    ("delegations", "remove"): [["1"], ["1", "--yes"]],
     ("audit",): [[]],
 }
 """What is typed, in this order, each with and without --json, unless it says --json itself."""
@@ -146,7 +160,7 @@ class Watch:
 
 @pytest.fixture
 def watch(tmp_path: Path) -> Watch:
-    return Watch([PASSWORD, TOKEN, WEBHOOK_SECRET, SYNC_SECRET, SYNC_KEY], tmp_path)
+    return Watch([PASSWORD, TOKEN, WEBHOOK_SECRET, SYNC_SECRET, SYNC_KEY, PRIVATE_KEY], tmp_path)
 
 
 @pytest.fixture
@@ -200,7 +214,9 @@ def put_files(folder: Path, failing: FailingServer, relay: Relay) -> None:
     dav, feed = credentials(failing, relay)
     usable = [envelope(EMAIL, "b3")]
     told = [*usable, {"triggerEvent": "BOOKING_CREATED", "payload": {"uid": 4}}]
+    key = json.dumps({"client_email": "robot@example.com", "private_key": PRIVATE_KEY})
     files = {"dav": dav, "feed": feed, "broken": dav[:-2], "usable": json.dumps(usable), "told": json.dumps(told)}
+    files |= {"delegation": key, "broken-delegation": key[:-2]}
     for name, content in files.items():
         _private(folder / name, content)
 
