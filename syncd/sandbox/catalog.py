@@ -11,6 +11,7 @@ CATALOG = {
     "google-calendar": "google:GoogleCalendar",
     "office365-calendar": "microsoft:MicrosoftGraph",
     "zohocalendar": "zoho:ZohoCalendar",
+    "salesforce": "salesforce:Salesforce",
 }
 """App -> module of this package and class."""
 
