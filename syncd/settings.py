@@ -27,7 +27,7 @@ DATABASE_VARIABLE = "SYNCD_DATABASE_URL"
 DEFAULT_PATHS = ("syncd.toml", "/etc/syncd/config.toml")
 
 DATABASE = re.compile(r"(sqlite|postgres(ql)?)(\+\w+)?://")
-EVENT_TYPE_ID = re.compile(r"0|[1-9][0-9]*")
+NUMBER = re.compile(r"0|[1-9][0-9]*")
 
 
 def _database_url(url: str) -> str:
@@ -52,14 +52,21 @@ def _required(url: str) -> str:
     return url
 
 
+def _connection_id(key: str) -> str:
+    if not NUMBER.fullmatch(key):
+        raise PydanticCustomError("connection_id", "not the id of a connection")
+    return key
+
+
 def _event_type_id(key: str) -> str:
-    if not EVENT_TYPE_ID.fullmatch(key):
+    if not NUMBER.fullmatch(key):
         raise PydanticCustomError("event_type_id", "not the id of an event type")
     return key
 
 
 Address = Annotated[str, AfterValidator(_address)]
 RequiredAddress = Annotated[Address, AfterValidator(_required)]
+ConnectionId = Annotated[str, AfterValidator(_connection_id)]
 EventTypeId = Annotated[str, AfterValidator(_event_type_id)]
 
 
@@ -189,10 +196,13 @@ class App(_Section):
 
 
 class EventType(_Section):
-    """Rules of one event type, by its id."""
+    """Rules of one event type, by its id. `crm` are its rules in each CRM it is written to, by the connection's id;
+    which keys they have is `rules.crm.settings`' to say.
+    """
 
     write_requests: bool = False
     calendar_changes: DriftPolicy = DriftPolicy.REPORT
+    crm: dict[ConnectionId, dict[str, Any]] = Field(default_factory=dict)
 
 
 class Settings(_Section):
@@ -228,6 +238,7 @@ REMEDIES = {
     "missing": "Add it.",
     "database_url": "Write sqlite:///FILE or postgresql://USER@HOST/NAME.",
     "address": "Write https://HOST/PATH, or leave it out.",
+    "connection_id": "Write the connection's number, as in [event_types.123.crm.7]; see: syncd connections list",
     "event_type_id": "Write the event type's number, as in [event_types.123].",
 }
 

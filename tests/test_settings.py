@@ -16,10 +16,12 @@ from pydantic import BaseModel
 
 from syncd import settings
 from syncd.errors import ConfigError, Problem
+from syncd.rules.crm.mapping import FieldMapping
+from syncd.rules.crm.settings import CrmSettings, OwnerRouting, Tiebreaker
 from syncd.settings import EventType, Settings, find_config, load
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
-COMMENTED_SETTING = re.compile(r"^# (\[[\w.-]+\]|\w+ = .+)$", re.MULTILINE)
+COMMENTED_SETTING = re.compile(r"^# (\[\[?[\w.-]+\]?\]|\w+ = .+)$", re.MULTILINE)
 
 
 def written(directory: Path, text: str) -> str:
@@ -68,7 +70,18 @@ def test_the_example_names_every_setting_and_no_other() -> None:
     tables = ("apps", "event_types")
     found = {re.sub(rf"^({'|'.join(tables)})\.[^.]+\.", r"\1.*.", name) for name in values(shown)}
     found = {re.sub(r"^(apps\.\*\.client)\..*", r"\1", name) for name in found}  # its keys are the connector's to say
+    found = {re.sub(r"^(event_types\.\*\.crm)\..*", r"\1", name) for name in found}  # and these the CRM rules'
     assert found == set(names(Settings))
+
+
+def test_the_example_names_every_setting_of_a_crm() -> None:
+    shown = tomllib.loads(COMMENTED_SETTING.sub(r"\1", EXAMPLE.read_text(encoding="utf-8")))
+    section = shown["event_types"]["123"]["crm"]["7"]
+    CrmSettings.model_validate(section)
+    assert set(section) == set(CrmSettings.model_fields)
+    assert set(section["routing"]) == set(OwnerRouting.model_fields)
+    assert set(section["tiebreaker"]) == set(Tiebreaker.model_fields)
+    assert set(section["fields"][0]) == set(FieldMapping.model_fields)
 
 
 def test_every_setting_of_the_example_says_what_it_does() -> None:

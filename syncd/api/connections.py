@@ -1,7 +1,10 @@
-"""`POST /v2/connections/{app}/start`: where a user consents to be connected, or connected anew."""
+"""`POST /v2/connections/{app}/start`: where a user consents to be connected, or connected anew. `GET
+/v2/connections/{id}/sync-errors`: what a CRM refused.
+"""
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,14 +14,15 @@ from starlette.requests import Request
 
 from syncd.engine.consents import Wanted
 from syncd.engine.runtime import Runtime
-from syncd.store import directory
+from syncd.store import directory, sync_errors
 from syncd.store.access import Scope
+from syncd.store.tables import StoredSyncError
 
 from .access import Caller, require
 from .errors import ApiError, Success, success
 from .sources import client_address
 
-MAY_CONNECT = require(Scope.APPS_WRITE)
+MAY_CONNECT, MAY_READ = require(Scope.APPS_WRITE), require(Scope.APPS_READ)
 Id = Annotated[int, Field(ge=1, le=2**53 - 1)]
 EMAIL = r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$"
 
@@ -42,6 +46,19 @@ class Started(BaseModel):
     expiresAt: datetime
 
 
+class SyncErrorOut(BaseModel):
+    """What went wrong with the syncs of an event type in a CRM, until a later one goes well."""
+
+    eventTypeId: int | None
+    moment: str
+    code: str
+    message: str
+    droppedFields: list[str]
+    count: int
+    openedAt: datetime
+    lastSeenAt: datetime
+
+
 def connections(runtime: Runtime) -> APIRouter:
     """The routes about connections."""
     router = APIRouter(prefix="/v2/connections", tags=["Connections"])
@@ -56,7 +73,29 @@ def connections(runtime: Runtime) -> APIRouter:
         )
         return Success[Started].model_validate(success(Started(authUrl=begun.url, expiresAt=begun.expires_at)))
 
+    @router.get("/{connection_id}/sync-errors", summary="What a CRM refused, and which fields were left out")
+    def list_sync_errors(
+        connection_id: Id, caller: Annotated[Caller, Depends(MAY_READ)]
+    ) -> Success[list[SyncErrorOut]]:
+        with runtime.database.read() as session:
+            caller.check_owner(directory.get_connection(session, connection_id).user_id, "Connection")
+            found = [_sync_error(row) for row in sync_errors.listed(session, connection_id=connection_id)]
+        return Success[list[SyncErrorOut]].model_validate(success(found))
+
     return router
+
+
+def _sync_error(row: StoredSyncError) -> SyncErrorOut:
+    return SyncErrorOut(
+        eventTypeId=row.event_type_id or None,
+        moment=row.moment,
+        code=row.code,
+        message=row.message,
+        droppedFields=json.loads(row.dropped),
+        count=row.seen,
+        openedAt=row.opened_at,
+        lastSeenAt=row.at,
+    )
 
 
 def _wanted(runtime: Runtime, caller: Caller, app: str, start: Start) -> Wanted:

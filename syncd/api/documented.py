@@ -18,6 +18,7 @@ from .access import Caller, Gate, admit, authenticate
 from .connections import connections
 from .described import describe
 from .errors import FAILURES, ApiError, Success, answer_errors, success
+from .routing import routing
 
 
 class Documented(FastAPI):
@@ -77,6 +78,7 @@ def documented(runtime: Runtime, gate: Gate) -> FastAPI:
         return Success[Standing].model_validate(success(_standing(runtime)))
 
     app.include_router(connections(runtime))
+    app.include_router(routing(runtime))
     return app
 
 

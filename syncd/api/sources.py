@@ -35,6 +35,11 @@ def client_address(connection: HTTPConnection, trusted: Sequence[IPv4Network | I
     return peer
 
 
+def is_from_proxy(connection: HTTPConnection, trusted: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Whether the peer is a trusted proxy, whose headers about the client are believed."""
+    return connection.client is not None and _is_trusted(connection.client.host, trusted)
+
+
 def _without_port(text: str) -> str:
     """An address as proxies write it: `203.0.113.9:4711`, `[::1]:4711`, or without a port."""
     if found := PORT.fullmatch(text):

@@ -256,6 +256,27 @@ def _print_booking(booking: Any, rows: list[Any], history: list[Any]) -> None:
 
 
 @app.command()
+def trace(
+    context: typer.Context, uid: Annotated[str, typer.Argument(help="The booking's uid.")], json: Json = False
+) -> None:
+    """Show why a booking went to whom it went: the routing decisions that led to it, newest first."""
+    from .decisions import document, print_decision
+
+    with context_of(context).runtime() as runtime:
+        found = runtime.routing.record.of_booking(uid)
+    if json:
+        print_json({"booking": uid, "decisions": [document(kept) for kept in found]})
+        return
+    if not found:
+        console.print("Nobody was routed for this booking, or the decision is no longer kept.")
+    for number, kept in enumerate(found):
+        if number:
+            console.print()
+        console.print(f"[bold]{kept.at:%Y-%m-%d %H:%M:%SZ}[/]  decision {kept.id}")
+        print_decision(kept, explain=True)
+
+
+@app.command()
 def retry(
     context: typer.Context,
     uid: Annotated[list[str], typer.Argument(help="The bookings' uids.")],

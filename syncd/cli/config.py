@@ -30,6 +30,7 @@ def check(context: typer.Context, json: Json = False) -> None:
     found = find_config(own.config, os.environ)
     values = parse(found) if found else {}
     problems = (*_settings(own), *_apps(found, values), *_files(found, values))
+    problems += () if problems else tuple(_crms(own))
     if problems:
         raise ConfigError(f"{found or 'Settings'}: {len(problems)} problem(s).", problems=problems)
     if json:
@@ -45,6 +46,23 @@ def _settings(own: Context) -> tuple[Problem, ...]:
     except ConfigError as error:
         return error.problems
     return ()
+
+
+def _crms(own: Context) -> Iterable[Problem]:
+    """What is wrong with settings of CRMs without asking any: `syncd mappings check` asks."""
+    from syncd.engine.activities import crm_settings
+    from syncd.rules.crm.finding import errors
+    from syncd.rules.crm.static import check_values
+
+    for event_type, rules in own.settings.event_types.items():
+        for connection in rules.crm:
+            try:
+                found = crm_settings(own.settings, int(event_type), int(connection))
+            except ConfigError as error:
+                yield from error.problems
+                continue
+            where = f"event_types.{event_type}.crm.{connection}"
+            yield from (Problem(f"{where}.{f.where}", f.message, f.remedy) for f in errors(check_values(found.fields)))
 
 
 def _apps(file: Path | None, values: dict[str, Any]) -> Iterable[Problem]:

@@ -13,8 +13,10 @@ from .context import Json
 from .output import console, print_json, print_table
 
 COLUMNS = {
-    Ability.WRITE: "writes bookings",
-    Ability.CHANGES: "reads changes",
+    Ability.WRITE: "events",
+    Ability.ACTIVITIES: "CRM records",
+    Ability.ROUTING: "routing",
+    Ability.CHANGES: "busy times, changes",
     Ability.PUSH: "push",
     Ability.RECURRENCE: "series",
     Ability.ALL_DAY: "all-day",

@@ -73,6 +73,13 @@ def _print(found: Overview, periods: dict[str, float]) -> None:
         )
     for parked in found.parked:
         console.print(f"[red]Parked[/] {parked['subject']} ({parked['app']}): {parked['error']} {parked['remedy']}")
+    for error in found.sync_errors:
+        dropped = f"; not written: {', '.join(error['dropped'])}" if error["dropped"] else ""
+        console.print(
+            f"[yellow]Sync error[/] connection {error['connection_id']}, event type {error['event_type_id']},"
+            f" {error['moment']}: {shown(error['message'])} [{error['code']}]{shown(dropped)},"
+            f" {error['seen']} times, last {age(error['at'], found.at)} ago"
+        )
     for changed in found.drifted:
         console.print(
             f"[yellow]Changed by a person[/] {shown(changed['subject'])} ({changed['app']}): {changed['drift_detail']}"

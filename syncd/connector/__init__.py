@@ -42,7 +42,7 @@ KnownVersions = Callable[[], Mapping[str, str]]
 
 
 class Ability(StrEnum):
-    """What a connector can do, beyond listing calendars and reading busy times."""
+    """What a connector can do, beyond listing calendars and reading busy times; ACTIVITIES makes it one of a CRM."""
 
     WRITE = "write"
     CHANGES = "changes"
@@ -55,6 +55,8 @@ class Ability(StrEnum):
     REMINDERS = "reminders"
     ALL_DAY = "all-day"
     ETAG = "etag"
+    ACTIVITIES = "activities"
+    ROUTING = "routing"
 
 
 class Credential(BaseModel):
@@ -102,8 +104,8 @@ class Opened:
     client: Any = None
 
 
-class CalendarConnector(ABC):
-    """One connection to one calendar provider.
+class Connector(ABC):
+    """One connection to one provider.
 
     Safe to call from several threads at once. Every method raises `ProviderError` subclasses and nothing else for
     trouble with the provider.
@@ -116,6 +118,18 @@ class CalendarConnector(ABC):
         Raises:
             ReconnectError: the credential is not accepted.
         """
+
+    def calendars(self) -> list[RemoteCalendar]:
+        """List every calendar of the connection. Changes nothing, here or there. A CRM has none."""
+        return []
+
+    def close(self) -> None:
+        """Let go of sockets. The connector is not used afterwards."""
+        return
+
+
+class CalendarConnector(Connector):
+    """One connection to one calendar provider."""
 
     @abstractmethod
     def calendars(self) -> list[RemoteCalendar]:
@@ -146,10 +160,6 @@ class CalendarConnector(ABC):
             ResyncError: the cursor is dead; the caller starts again with None.
             NotFoundError: the calendar is gone.
         """
-
-    def close(self) -> None:
-        """Let go of sockets. The connector is not used afterwards."""
-        return
 
 
 class EventConnector(CalendarConnector):
@@ -213,7 +223,7 @@ class ConnectorSpec:
     title: str
     integration: str
     credential: type[Credential]
-    open: Callable[[Opened], CalendarConnector]
+    open: Callable[[Opened], Connector]
     settings: type[ConnectionSettings] = ConnectionSettings
     abilities: frozenset[Ability] = frozenset()
     concurrency: int = 4

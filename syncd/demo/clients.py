@@ -17,6 +17,7 @@ ADDRESSES: Mapping[str, Callable[[Provider, str], dict[str, str]]] = {
         "device_url": f"{p.url}/device/code",
     },
     "office365-calendar": lambda p, ca: {"authority": p.tls_url, "graph_url": p.url, "ca_file": ca},
+    "salesforce": lambda p, ca: {"login_url": p.tls_url, "ca_file": ca},
     "zohocalendar": lambda p, ca: {"accounts_url": p.url, "calendar_url": p.url},
 }
 """App -> the settings that name the sandbox, given its provider and the authority of its certificates."""

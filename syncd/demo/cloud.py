@@ -1,4 +1,4 @@
-"""The providers of the demonstration that cannot be reached from here: Google, Microsoft and Zoho, sandboxed.
+"""The providers of the demonstration that cannot be reached from here: Google, Microsoft, Zoho, Salesforce, sandboxed.
 
 Cara consents at each on its consent page, a booking goes into all of them and into a CalDAV calendar, is moved and
 cancelled; her busy times are joined from all four. What the providers hold is read from the sandbox itself, not through
@@ -19,6 +19,7 @@ from syncd.model.clock import utc_now
 from syncd.sandbox import Sandbox
 from syncd.store import directory
 
+from . import crm
 from .clients import CLIENT_SECRET, client_settings
 
 EMAIL = "cara@example.com"
@@ -68,6 +69,7 @@ def prepared(sandbox: Sandbox) -> Cloud:
         provider: Any = sandbox.providers[app]
         provider.add_user(EMAIL, name="Cara Lindqvist")
         calendars[app] = provider.add_calendar(EMAIL, "Bookings")
+    crm.prepare(sandbox, EMAIL)
     return Cloud(sandbox=sandbox, calendars=calendars)
 
 
@@ -77,18 +79,18 @@ def configuration(sandbox: Sandbox, folder: Path) -> str:
     secret.touch(mode=0o600)
     secret.write_text(CLIENT_SECRET + "\n", encoding="utf-8")
     lines = []
-    for app in APPS:
+    for app in (*APPS, *crm.CRMS):
         lines.append(f"\n[apps.{app}.client]")
         settings = {**client_settings(sandbox, app), "client_secret_file": str(secret)}
         lines += [f'{key} = "{value}"' for key, value in settings.items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + crm.SETTINGS
 
 
 def connect(runtime: Runtime, cloud: Cloud) -> None:
     """Cara consents at each provider; every calendar is checked, those for bookings are hers to be written to."""
     with runtime.database.write() as session:
         directory.add_user(session, USER, EMAIL, utc_now(), zone="Europe/Stockholm")
-    for app in APPS:
+    for app in (*APPS, *crm.CRMS):
         flow = runtime.opener.consent(app)
         page = flow.begin(REDIRECT, "demo")
         provider: Any = cloud.sandbox.providers[app]

@@ -23,6 +23,7 @@ from syncd.store.inbox import Arrival
 from syncd.vault import generate_key, load_ring
 
 from .cloud import APPS, EMAIL, USER, Cloud, configuration, connect, destinations, prepared
+from .crm import CRMS, held
 from .reader import FoundEvent, read_calendar
 from .servers import CalDavServer, radicale, xandikos
 
@@ -93,9 +94,9 @@ def stage(folder: Path, say: Callable[[str], None]) -> Iterator[Demo]:
         passwords = {"anna": PASSWORDS["anna"], "cara": CARAS_PASSWORD}
         anna = stack.enter_context(radicale(folder / "radicale", passwords))
         ben = stack.enter_context(xandikos(folder / "xandikos", {"ben": PASSWORDS["ben"]}))
-        say("Starting Google Calendar, Office 365 and Zoho Calendar, sandboxed on loopback, for Cara.")
+        say("Starting Google Calendar, Office 365, Zoho Calendar and Salesforce, sandboxed on loopback, for Cara.")
         (folder / "sandbox").mkdir()
-        cloud = prepared(stack.enter_context(Sandbox(providers(APPS), folder=folder / "sandbox")))
+        cloud = prepared(stack.enter_context(Sandbox(providers((*APPS, *CRMS)), folder=folder / "sandbox")))
         settings = _settings(folder, configuration(cloud.sandbox, folder))
         runtime = Runtime(settings, load_ring({}, Path(settings.keys.file)))
         stack.callback(runtime.close)
@@ -246,12 +247,12 @@ def _busy(demo: Demo) -> int:
 
 
 def _everywhere(demo: Demo) -> int:
-    demo.say("Cara consents at Google, Microsoft and Zoho, and connects a CalDAV calendar. Tokens are sealed, too.")
+    demo.say("Cara consents at Google, Microsoft, Zoho and Salesforce, and connects a CalDAV calendar.")
     connect(demo.runtime, demo.cloud)
     demo.anna.create_calendar("cara", "work", "Work")
     credential = {"url": demo.anna.url, "username": "cara", "password": CARAS_PASSWORD}
     demo.runtime.accounts.add(USER, "caldav-calendar", credential, {})
-    demo.say("One booking that names all four as its destinations; then it is moved.")
+    demo.say("One booking that names all four calendars, and whose type is written to Salesforce; then it is moved.")
     named = {"destinationCalendar": destinations(demo.runtime)}
     _deliver(demo, "09-everywhere", payload=named)
     calls = _sync(demo)
@@ -280,7 +281,7 @@ def _joined(demo: Demo) -> int:
 
 
 def _gone_everywhere(demo: Demo) -> int:
-    demo.say("And cancelled.")
+    demo.say("And cancelled: events go, Salesforce keeps its own and says why.")
     _deliver(demo, "11-everywhere-cancelled", payload={"destinationCalendar": destinations(demo.runtime)})
     calls = _sync(demo)
     _expect_everywhere(demo, "cancelled everywhere", None)
@@ -293,6 +294,15 @@ def _expect_everywhere(demo: Demo, step: str, start: datetime | None) -> None:
     found["caldav-calendar"] = [e.start for e in read_calendar(demo.anna, "cara", "work") if e.summary == REVIEW]
     for app, starts in found.items():
         demo.expect(step, f"cara / {app}", wanted, "; ".join(map(_when, starts)) or "nothing")
+    there = held(demo.cloud.sandbox, REVIEW)
+    demo.expect(step, "cara / salesforce", _in_crm(demo, start), "; ".join(there) or "nothing")
+
+
+def _in_crm(demo: Demo, start: datetime | None) -> str:
+    """What Salesforce shall hold of the review; once it is cancelled, where it was last."""
+    last = start or demo.monday + timedelta(days=2, hours=8, minutes=30)
+    outcome = "" if start else ", Cancelled: Postponed"
+    return f"{last:%a %H:%MZ} with User (last {last:%Y-%m-%d}){outcome}"
 
 
 def _deliver(demo: Demo, *names: str, payload: Mapping[str, Any] | None = None) -> None:

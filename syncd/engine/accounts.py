@@ -163,7 +163,7 @@ class Accounts:
         self._pool.drop(connection_id)
         now = self._clock()
         try:
-            probe = self._pool.run(connection_id, lambda connector: connector.probe())
+            probe = self._pool.run_any(connection_id, lambda connector: connector.probe())
         except Exception as error:
             known = as_provider_error(error)
             self._note_test(row, known, now)
@@ -180,7 +180,7 @@ class Accounts:
             ProviderError: as `test`; or the calendars could not be listed.
         """
         probe = self.test(connection_id)
-        listing = self._pool.run(connection_id, lambda connector: connector.calendars())
+        listing = self._pool.run_any(connection_id, lambda connector: connector.calendars())
         now = self._clock()
         with self._database.write() as session:
             row = directory.get_connection(session, connection_id)
@@ -197,7 +197,7 @@ class Accounts:
         Raises:
             ProviderError: the provider could not be asked; the list stays as it was.
         """
-        listing = self._pool.run(connection_id, lambda connector: connector.calendars())
+        listing = self._pool.run_any(connection_id, lambda connector: connector.calendars())
         now = self._clock()
         with self._database.write() as session:
             new, gone = self._store_listing(session, connection_id, listing, now)

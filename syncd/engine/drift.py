@@ -16,6 +16,7 @@ import structlog
 from sqlmodel import Session
 
 from syncd.errors import ConflictError, ProviderError, ReconnectError, RetryError, StoreError
+from syncd.model.calendar import Event
 from syncd.model.clock import Clock
 from syncd.model.drift import Drift, DriftKind, DriftPolicy, Told
 from syncd.model.reference import Reference
@@ -101,7 +102,7 @@ class Drifts:
     def _look_at(self, marked: Marked) -> Look:
         reference = marked.reference
         place, receipt, desired = reference.place, reference.receipt, reference.desired
-        assert desired is not None
+        assert isinstance(desired, Event)  # what was told of is in a calendar
         uid = (receipt.uid if receipt else "") or reference.event_uid
         with tally() as counted:
             try:

@@ -15,12 +15,12 @@ from sqlmodel import Session
 from syncd.errors import InputError
 from syncd.model.booking import Booking, BookingChange, BookingStatus
 from syncd.model.clock import Clock
-from syncd.model.reference import Reference
+from syncd.model.reference import Place, Reference
 from syncd.model.result import Operation, Outcome, SyncResult
 from syncd.rules.destinations import Choices, PlanProblem
 from syncd.rules.intake import merge, replaces
 from syncd.rules.plan import Plan, key_for, plan, take_over
-from syncd.settings import Settings
+from syncd.settings import EventType, Settings
 from syncd.source.calcom import read_delivery
 from syncd.store import bookings, directory, inbox, references, work
 from syncd.store.database import Database
@@ -231,9 +231,21 @@ class Intake:
     def _plan(self, subject: str, found: Sequence[Booking], choices: Choices, existing: Sequence[Reference]) -> Plan:
         rules = self._settings.event_type(found[-1].event_type_id if found else None)
         try:
-            return plan(subject, found, choices, existing, write_requests=rules.write_requests)
+            return plan(
+                subject, found, choices, existing, crms=crms_of(rules, choices), write_requests=rules.write_requests
+            )
         except DEFECTS as error:
             return Plan(subject=subject, problem=_defect(error))
+
+
+def crms_of(rules: EventType, choices: Choices) -> list[Place]:
+    """The CRMs an event type names. A connection that is not there is for `config check` to tell, and stops nothing."""
+    named = [int(connection_id) for connection_id in rules.crm]
+    return [
+        Place(connection_id=connection_id, calendar_id=None, external_id="", app=choices.apps[connection_id])
+        for connection_id in named
+        if connection_id in choices.apps
+    ]
 
 
 class _Chain:

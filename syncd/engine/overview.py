@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from sqlmodel import Session
 
 from syncd.model.connection import ConnectionState
 from syncd.model.reference import ReferenceState
-from syncd.store import bookings, drift, inbox, limits, log
+from syncd.store import bookings, drift, inbox, limits, log, sync_errors
 from syncd.store.directory import calendars, connections
 from syncd.store.inbox import deliveries
 from syncd.store.references import references
@@ -32,6 +33,7 @@ class Overview:
         references: state -> how many; `oldest_pending_at` is when the longest waiting write was wanted.
         parked: writes that wait for a person: subject, app, code, error, remedy.
         drifted: events of ours that people moved, deleted or declined: subject, app, drift, drift_detail, drifted_at.
+        sync_errors: open ones of event types in CRMs: connection_id, event_type_id, moment, code, message, dropped, at.
         unplanned: bookings that cannot be planned.
         deliveries: state -> how many; `oldest_delivery_at` is when the longest waiting one came.
         limits: of each connection lately used: app, calls that may go at once, until when its provider asked to wait,
@@ -47,6 +49,7 @@ class Overview:
     oldest_pending_at: datetime | None
     parked: list[dict[str, Any]]
     drifted: list[dict[str, Any]]
+    sync_errors: list[dict[str, Any]]
     unplanned: int
     deliveries: dict[str, int]
     oldest_delivery_at: datetime | None
@@ -75,6 +78,7 @@ def overview(session: Session, now: datetime, stale_after: timedelta) -> Overvie
         oldest_pending_at=session.scalar(pending),
         parked=_parked(session),
         drifted=_drifted(session),
+        sync_errors=_sync_errors(session),
         unplanned=bookings.count_problems(session),
         deliveries=inbox.counts(session),
         oldest_delivery_at=session.scalar(waiting),
@@ -113,6 +117,11 @@ def _parked(session: Session) -> list[dict[str, Any]]:
 
 def _drifted(session: Session) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in drift.drifted(session, 100)]
+
+
+def _sync_errors(session: Session) -> list[dict[str, Any]]:
+    told = sync_errors.listed(session)[:100]
+    return [{**row.model_dump(exclude={"id", "closed_at"}), "dropped": json.loads(row.dropped)} for row in told]
 
 
 def _calendars(

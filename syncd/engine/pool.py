@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlmodel import Session
 
-from syncd.connector import Ability, CalendarConnector, EventConnector
+from syncd.connector import Ability, CalendarConnector, Connector, EventConnector
+from syncd.connector.crm import CrmConnector
 from syncd.errors import (
     ConfigError,
     ParkError,
@@ -37,7 +38,7 @@ T = TypeVar("T")
 class _Open:
     """`version` is the connection's when it was opened, `token` the access token it was opened with, if any."""
 
-    connector: CalendarConnector
+    connector: Connector
     version: datetime
     token: str = field(repr=False)
 
@@ -71,6 +72,14 @@ class ConnectorPool:
         return self._opener.quotas()
 
     def run(self, connection_id: int, call: Callable[[CalendarConnector], T]) -> T:
+        """As `run_any`, with a connector to calendars.
+
+        Raises:
+            ParkError: also: the connection is to none.
+        """
+        return self.run_any(connection_id, lambda connector: call(_reading(connector, connection_id)))
+
+    def run_any(self, connection_id: int, call: Callable[[Connector], T]) -> T:
         """What `call` does with the connector of a connection.
 
         When the provider does not accept the access token, it is refreshed, and `call` runs once more, from its start.
@@ -88,7 +97,7 @@ class ConnectorPool:
                 raise
             raise told from error
 
-    def _run(self, connection_id: int, call: Callable[[CalendarConnector], T]) -> T:
+    def _run(self, connection_id: int, call: Callable[[Connector], T]) -> T:
         used = self._current(connection_id)
         try:
             return call(used.connector)
@@ -105,12 +114,20 @@ class ConnectorPool:
             ) from error
 
     def run_event(self, connection_id: int, call: Callable[[EventConnector], T]) -> T:
-        """As `run`, with a connector that can write.
+        """As `run_any`, with a connector to calendars that can write.
 
         Raises:
             ParkError: also: the connector cannot write.
         """
-        return self.run(connection_id, lambda connector: call(_writing(connector, connection_id)))
+        return self.run_any(connection_id, lambda connector: call(_writing(connector, connection_id)))
+
+    def run_crm(self, connection_id: int, call: Callable[[CrmConnector], T]) -> T:
+        """As `run_any`, with a connector to a CRM.
+
+        Raises:
+            ParkError: also: the connection is to none.
+        """
+        return self.run_any(connection_id, lambda connector: call(_to_crm(connector, connection_id)))
 
     def _current(self, connection_id: int) -> _Open:
         with self._lock:
@@ -166,7 +183,7 @@ class ConnectorPool:
 
     def open(
         self, connection_id: int, app: str, credential: Any, settings: Any, *, delegation_id: int | None = None
-    ) -> CalendarConnector:
+    ) -> Connector:
         """Open a connector that is not kept, for a credential in hand; with a delegation, what that makes of it.
 
         Raises:
@@ -184,7 +201,23 @@ class ConnectorPool:
         return ability in self.registry.spec(app).abilities
 
 
-def _writing(connector: CalendarConnector, connection_id: int) -> EventConnector:
+def _reading(connector: Connector, connection_id: int) -> CalendarConnector:
+    if not isinstance(connector, CalendarConnector):
+        raise ParkError(f"Connection {connection_id} has no calendars.", code="no_calendars")
+    return connector
+
+
+def _to_crm(connector: Connector, connection_id: int) -> CrmConnector:
+    if not isinstance(connector, CrmConnector):
+        raise ParkError(
+            f"Connection {connection_id} is to no CRM.",
+            code="no_crm",
+            remedy="Name another in [event_types.N.crm.CONNECTION]: syncd connections list",
+        )
+    return connector
+
+
+def _writing(connector: Connector, connection_id: int) -> EventConnector:
     if not isinstance(connector, EventConnector):
         raise ParkError(
             f"Connection {connection_id} can only be read.", code="read_only", remedy="Choose another destination."

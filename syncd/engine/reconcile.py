@@ -8,12 +8,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
 from syncd.connector import EventConnector
+from syncd.connector.crm import CrmConnector
 from syncd.errors import ProviderError, UnclearError, WaitUntilError
-from syncd.model.calendar import Receipt
+from syncd.model.calendar import Event, Receipt
 from syncd.model.clock import Clock
 from syncd.model.reference import Reference, ReferenceState
 from syncd.model.result import Operation, Outcome, SyncResult
@@ -21,7 +24,7 @@ from syncd.provider.guard import Tally, tally
 from syncd.rules.connection import ConnectionEvent
 from syncd.rules.plan import idempotency_key
 from syncd.rules.retry import Decision, RetryPolicy, decide
-from syncd.settings import Writes
+from syncd.settings import Settings, Writes
 from syncd.store import busy, directory, references
 from syncd.store.database import Database
 from syncd.store.owner import this_owner
@@ -31,15 +34,22 @@ from .pool import ConnectorPool, as_provider_error
 from .pump import Bell, pump
 from .results import Results
 
+if TYPE_CHECKING:
+    from .activities import Activities
+    from .crm import Put
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """How one attempt at a reference ended: a receipt (None: nothing of ours is there now), or an error."""
+    """How one attempt at a reference ended: a receipt (None: nothing of ours is there now), or an error; `put` says
+    more of one in a CRM.
+    """
 
     reference: Reference
     receipt: Receipt | None
     error: ProviderError | None
     tally: Tally
+    put: Put | None = None
 
 
 @dataclass(slots=True)
@@ -76,6 +86,7 @@ class Reconciler:
         draw: Callable[[], float] = random.random,
         *,
         may_write: Callable[[], bool] = lambda: True,
+        settings: Settings | None = None,
     ) -> None:
         self._database = database
         self._pool = pool
@@ -85,6 +96,7 @@ class Reconciler:
         self._clock = clock
         self._draw = draw
         self._may_write = may_write
+        self._settings = settings or Settings()
         self.bell = Bell()
 
     def run(
@@ -150,6 +162,9 @@ class Reconciler:
     def _attempt(self, reference: Reference) -> Attempt:
         with tally() as counted:
             try:
+                if reference.place.is_crm:
+                    put = self._write_activity(reference)
+                    return Attempt(reference=reference, receipt=put.receipt, error=None, tally=counted, put=put)
                 receipt = self._write(reference)
                 return Attempt(reference=reference, receipt=receipt, error=None, tally=counted)
             except Exception as error:
@@ -166,6 +181,19 @@ class Reconciler:
 
         return self._pool.run_event(reference.place.connection_id, send)
 
+    @cached_property
+    def _activities(self) -> Activities:
+        from .activities import Activities  # the rules of CRMs, for those alone who have one
+
+        return Activities(self._settings, self._clock)
+
+    def _write_activity(self, reference: Reference) -> Put:
+        def send(connector: CrmConnector) -> Put:
+            self._check_lease(reference)
+            return self._activities.write(reference, connector)
+
+        return self._pool.run_crm(reference.place.connection_id, send)
+
     def _check_lease(self, reference: Reference) -> None:
         """Nothing is sent once another process may hold the reference, or soon might: a fifth of the lease is kept for
         the write itself.
@@ -181,9 +209,12 @@ class Reconciler:
             finished.append(ended)
             results.append(result)
         references.finish(session, finished, this_owner(), now)
-        written = {e.reference.place.calendar_id for e in ends if e.error is None}
-        busy.make_due_now(session, sorted(written), now)
+        places = (e.reference.place.calendar_id for e in ends if e.error is None)
+        busy.make_due_now(session, sorted({calendar for calendar in places if calendar is not None}), now)
         self._results.store(session, results)
+        for end in ends:
+            if end.reference.place.is_crm:
+                self._activities.tell(session, end.reference, end.put, end.error)
         return results
 
     def _conclude(self, session: Session, end: Attempt, now: datetime) -> tuple[Finished, SyncResult]:
@@ -227,6 +258,7 @@ def _put_or_remove(reference: Reference, connector: EventConnector) -> Receipt |
         uid = (receipt.uid if receipt else "") or reference.event_uid
         connector.remove_event(place.external_id, reference.key, uid, receipt)
         return None
+    assert isinstance(reference.desired, Event)
     unclear = receipt is None and reference.attempted
     return connector.put_event(place.external_id, reference.desired, reference.key, receipt, unclear=unclear)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from syncd.connector.registry import Registry
 from syncd.errors import ConfigError, Problem
@@ -30,6 +32,9 @@ from .reconcile import Reconciler
 from .results import Results, ResultSink
 from .tokens import Tokens
 
+if TYPE_CHECKING:
+    from .routing import Routing
+
 
 class Runtime:
     """Everything that works on one store. Close it when done."""
@@ -49,6 +54,7 @@ class Runtime:
         self.database = Database(settings.database_url)
         self.registry = registry or Registry.installed()
         _check_apps(settings, self.registry)
+        _check_crms(settings)
         self.results = Results(sinks)
         self.home = Home(self.database)
         self.vault = CredentialVault(ring)
@@ -74,7 +80,13 @@ class Runtime:
         self.pool = ConnectorPool(self.database, self.vault, self.opener, self.tokens, self.delegations)
         self.intake = Intake(self.database, settings, self._integrations, self.results, clock)
         self.reconciler = Reconciler(
-            self.database, self.pool, self.results, settings.writes, clock, may_write=self.home.may_write
+            self.database,
+            self.pool,
+            self.results,
+            settings.writes,
+            clock,
+            may_write=self.home.may_write,
+            settings=settings,
         )
         self.busy_sync = BusySync(self.database, self.pool, self.results, settings, clock)
         self.channels = Channels(self.database, self.pool, self.registry, self.results, settings.http.public_url, clock)
@@ -85,6 +97,13 @@ class Runtime:
         )
         self.consents = Consents(self.database, self.vault, self.opener, self.accounts, settings.http, clock)
         self._executor: ThreadPoolExecutor | None = None
+
+    @cached_property
+    def routing(self) -> Routing:
+        """Which host takes a meeting; imported when it is first asked."""
+        from .routing import Routing
+
+        return Routing(self.database, self.pool, self.settings, self.clock)
 
     @property
     def executor(self) -> Executor:
@@ -114,6 +133,27 @@ class Runtime:
         with self.database.read() as session:
             apps = {c.app for c in directory.listed_connections(session)}
         return {app: self.registry.spec(app).integration for app in apps if app in self.registry.apps}
+
+
+def _check_crms(settings: Settings) -> None:
+    """Refuse settings of CRMs that cannot be read: found at the start, not at the first booking.
+
+    Raises:
+        ConfigError: names each problem.
+    """
+    named = [(event_type, connection) for event_type, own in settings.event_types.items() for connection in own.crm]
+    if not named:
+        return
+    from .activities import crm_settings
+
+    problems: list[Problem] = []
+    for event_type, connection in named:
+        try:
+            crm_settings(settings, int(event_type), int(connection))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(f"{len(problems)} problem(s) in the configuration.", problems=tuple(problems))
 
 
 def _check_apps(settings: Settings, registry: Registry) -> None:

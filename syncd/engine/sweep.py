@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from syncd.model.clock import Clock
 from syncd.settings import Settings
-from syncd.store import access, busy, consents, inbox, log, references
+from syncd.store import access, busy, consents, inbox, log, references, routing
 from syncd.store.database import Database
 from syncd.store.inbox import DeliveryState
 
@@ -47,14 +47,15 @@ def sweep(database: Database, intake: Intake, clock: Clock) -> SweepReport:
 
 
 def clean_up(database: Database, settings: Settings, clock: Clock) -> str:
-    """Forget deliveries, log entries, security events and busy times that are older than they are kept, and consents
-    that nobody came back from.
+    """Forget deliveries, log entries, routing decisions, security events and busy times that are older than they are
+    kept, and consents that nobody came back from.
     """
     now = clock()
     with database.write() as session:
         inbox.give_up(session, now - timedelta(days=settings.keep.deliveries), now)
         deliveries = inbox.forget(session, now - timedelta(days=settings.keep.deliveries))
         logged = log.forget(session, now - timedelta(days=settings.keep.log))
+        routing.forget(session, now - timedelta(days=settings.keep.log))
         access.forget_events(session, now - timedelta(days=settings.keep.audit))
         consents.forget(session, now)
         past = busy.forget_past(session, now - timedelta(days=settings.busy.past_days + 30))

@@ -80,6 +80,10 @@ class Booking:
         destinations: where the booking itself wants to be written; empty leaves it to the event type and the user.
         seated: told seat by seat; `attendees` is then gathered over many tellings.
         answers: what the booker filled in, name -> value.
+        form: what they filled in at a routing form, by the question's identifier.
+        utm: how they came: source, medium, campaign, term, content.
+        assignment_reason: why this host was chosen, as the product told it last.
+        booker_url: where the product's pages for bookers are; "" when not told.
         absences: who was marked a no-show or unmarked, attendees not told of yet included.
         kept_from: fields told last by an earlier telling than `revision`, name -> when.
         conference: the room that the calendar's provider is to make for it.
@@ -123,6 +127,10 @@ class Booking:
     created_at: datetime | None = None
     cancelled_at: datetime | None = None
     answers: dict[str, Any] = field(default_factory=dict)
+    form: dict[str, Any] = field(default_factory=dict)
+    utm: dict[str, str] = field(default_factory=dict)
+    assignment_reason: str = ""
+    booker_url: str = ""
     absences: Absences = field(default_factory=dict)
     kept_from: dict[str, datetime] = field(default_factory=dict)
 

@@ -99,6 +99,7 @@ class Event:
 class Receipt:
     """What a provider confirmed: the event's `id` there, its `version` (an ETag or the like, "" when none was given),
     the iCalendar `uid`, and the names of our fields it did not keep. `meeting_url` is the room it made for the event.
+    `notes` are what a CRM's writer needs to know again: ids of people, what was told of whom.
     """
 
     id: str
@@ -107,6 +108,7 @@ class Receipt:
     dropped: tuple[str, ...] = ()
     request_id: str = ""
     meeting_url: str = ""
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from .calendar import Event, Receipt
+from .activity import Wanted
+from .calendar import Receipt
 
 
 class ReferenceState(StrEnum):
@@ -24,12 +25,19 @@ class ReferenceState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a reference lives: a calendar (`external_id` is the provider's) of a connection."""
+    """Where a reference lives: a calendar (`external_id` is the provider's) of a connection, or the CRM that the
+    connection is of (`calendar_id` None, `external_id` "").
+    """
 
     connection_id: int
-    calendar_id: int
+    calendar_id: int | None
     external_id: str
     app: str
+
+    @property
+    def is_crm(self) -> bool:
+        """Whether activities live there, not events."""
+        return self.calendar_id is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +47,7 @@ class Reference:
     Attributes:
         subject: the booking's uid, or its series.
         key: idempotency key of the create, constant for the life of the reference.
-        desired: the event wanted; None: nothing is wanted there.
+        desired: the event or activity wanted; None: nothing is wanted there.
         desired_version: grows with every change of `desired`.
         applied_version: the desired version the provider last confirmed; 0 before the first.
         receipt: what the provider confirmed; None: nothing of ours is known to be there.
@@ -52,7 +60,7 @@ class Reference:
     subject: str
     place: Place
     key: str
-    desired: Event | None
+    desired: Wanted | None
     desired_version: int
     applied_version: int = 0
     receipt: Receipt | None = None

@@ -10,7 +10,7 @@ Nothing named is a problem, never a guess. A destination that is named and canno
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from syncd.model.booking import Booking, DestinationRef
 from syncd.model.reference import Place
@@ -30,12 +30,15 @@ class KnownCalendar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """What was chosen beforehand: destinations by event type id and by user id (calendar ids), users by e-mail."""
+    """What was chosen beforehand: destinations by event type id and by user id (calendar ids), users by e-mail; and the
+    app of each connection.
+    """
 
     calendars: tuple[KnownCalendar, ...]
     by_event_type: dict[int, int]
     by_user: dict[int, int]
     users_by_email: dict[str, int]
+    apps: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

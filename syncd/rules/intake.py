@@ -43,13 +43,17 @@ KEPT_WHEN_UNTOLD = (
     "organizer_id",
     "meeting_url",
     "answers",
+    "form",
+    "utm",
+    "assignment_reason",
+    "booker_url",
 )
 """Fields that some triggers leave out: an empty telling does not erase what an earlier one told."""
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 """When an inherited field was told: any telling of its own is newer."""
 
-INHERITED = ("ical_uid", "series", "recurrence", "destinations")
+INHERITED = ("ical_uid", "series", "recurrence", "destinations", "form", "utm")
 """What the booking that replaces another takes over from it when its own telling leaves it out."""
 
 

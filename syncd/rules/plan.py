@@ -6,26 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid5
 
+from syncd.model.activity import Activity, ActivityState, Wanted
 from syncd.model.booking import Booking
 from syncd.model.calendar import Event
 from syncd.model.reference import Place, Reference, ReferenceState
 
+from .activity import activity_for
 from .destinations import Choices, PlanProblem, destinations
 from .event import event_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedReference:
-    """A reference to make (`reference` None) or to change: the place and the event now wanted there (None: nothing)."""
+    """A reference to make (`reference` None) or to change: the place and what is now wanted there (None: nothing)."""
 
     place: Place
-    desired: Event | None
+    desired: Wanted | None
     reference: Reference | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What changes for one subject. A problem keeps the references as they are."""
+    """What changes for one subject. A problem keeps the references in calendars as they are."""
 
     subject: str
     references: tuple[PlannedReference, ...] = ()
@@ -61,24 +63,60 @@ def plan(
     choices: Choices,
     existing: Sequence[Reference],
     *,
+    crms: Sequence[Place] = (),
     write_requests: bool = False,
 ) -> Plan:
     """Plan one subject (a booking, or the bookings of a series).
 
-    `existing` are the subject's references, oldest first, with those of a booking it replaces. Planning what is
-    already planned gives an empty plan.
+    `existing` are the subject's references, oldest first, with those of a booking it replaces; `crms` where its
+    activities belong. Planning what is already planned gives an empty plan.
     """
+    in_crms = _plan_activities(
+        activity_for(bookings, write_requests=write_requests), crms, [r for r in existing if r.place.is_crm]
+    )
+    in_calendars = _plan_events(
+        bookings, choices, [r for r in existing if not r.place.is_crm], write_requests=write_requests
+    )
+    if isinstance(in_calendars, PlanProblem):
+        return Plan(subject=subject, references=in_crms, problem=in_calendars)
+    return Plan(subject=subject, references=in_calendars + in_crms)
+
+
+def _plan_events(
+    bookings: Sequence[Booking], choices: Choices, existing: Sequence[Reference], *, write_requests: bool
+) -> tuple[PlannedReference, ...] | PlanProblem:
     wanted = event_for(bookings, write_requests=write_requests)
     if wanted is None:
-        return Plan(subject=subject, references=_withdraw(existing))
+        return _withdraw(existing)
     newest = max((b for b in bookings), key=lambda b: b.revision)
     places = destinations(newest, choices, _written(bookings, existing))
     if isinstance(places, PlanProblem):
-        return Plan(subject=subject, problem=places)
+        return places
     by_place = {r.place: r for r in existing}
     kept = [_put(place, wanted, by_place.get(place)) for place in places]
-    left = _withdraw([r for r in existing if r.place not in places])
-    return Plan(subject=subject, references=tuple(p for p in kept if p) + left)
+    return tuple(p for p in kept if p) + _withdraw([r for r in existing if r.place not in places])
+
+
+def _plan_activities(
+    wanted: Activity | None, crms: Sequence[Place], existing: Sequence[Reference]
+) -> tuple[PlannedReference, ...]:
+    """In the CRMs that the event type names, and where the activity is already: a later change moves none."""
+    if wanted is None:
+        return _withdraw(existing)
+    by_place = {r.place: r for r in existing}
+    written = [r.place for r in existing if r.desired is not None]
+    planned = []
+    for place in dict.fromkeys((*crms, *written)):
+        reference = by_place.get(place)
+        before = reference.desired if reference else None
+        if before == wanted:
+            continue
+        if wanted.state is ActivityState.SCHEDULED:
+            planned.append(PlannedReference(place=place, desired=wanted, reference=reference))
+        elif reference is not None and before is not None:
+            told = wanted if reference.receipt or reference.attempted else None
+            planned.append(PlannedReference(place=place, desired=told, reference=reference))
+    return tuple(planned)
 
 
 def _written(bookings: Sequence[Booking], existing: Sequence[Reference]) -> tuple[Place, ...]:
@@ -103,7 +141,7 @@ def _put(place: Place, wanted: Event, reference: Reference | None) -> PlannedRef
     if reference is None:
         return PlannedReference(place=place, desired=wanted)
     before = reference.desired
-    if before is None:
+    if not isinstance(before, Event):
         before_uid = reference.receipt.uid if reference.receipt else ""
         return PlannedReference(place=place, desired=replace(wanted, uid=before_uid or wanted.uid), reference=reference)
     wanted = replace(wanted, uid=before.uid, sequence=max(wanted.sequence, before.sequence))

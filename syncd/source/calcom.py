@@ -28,7 +28,19 @@ from syncd.model.booking import (
 )
 from syncd.model.calendar import Conference, Participant
 
-from .fields import Email, Listed, Mapping, Moment, Text, read_answer, read_email, read_moment, read_text
+from .fields import (
+    Email,
+    Listed,
+    Mapping,
+    Moment,
+    Text,
+    read_address,
+    read_answer,
+    read_email,
+    read_moment,
+    read_reason,
+    read_text,
+)
 
 TRIGGERS: dict[str, ChangeKind | None] = {
     "BOOKING_CREATED": ChangeKind.STATE,
@@ -157,6 +169,10 @@ class WireBooking(_Wire):
     video: Mapping = Field({}, alias="videoCallData")
     metadata: Mapping = {}
     responses: Mapping = Field({}, validation_alias=AliasChoices("responses", "bookingFieldsResponses"))
+    form: Mapping = Field({}, validation_alias=AliasChoices("routingFormResponses", "routingFormResponse"))
+    tracking: Mapping = {}
+    assignment_reason: Any = Field(None, alias="assignmentReason")
+    booker_url: Any = Field(None, alias="bookerUrl")
     destinations: Annotated[list[WireDestination], Listed] = Field([], alias="destinationCalendar")
     ical_uid: Text = Field("", validation_alias=AliasChoices("iCalUID", "icsUid"))
     sequence: int | None = Field(None, alias="iCalSequence")
@@ -291,6 +307,10 @@ def _booking(wire: WireBooking, status: BookingStatus, told_at: datetime) -> Boo
         created_at=wire.created_at,
         cancelled_at=told_at if status is BookingStatus.CANCELLED else None,
         answers=_answers(wire.responses),
+        form=_answers(wire.form),
+        utm=_utm(wire),
+        assignment_reason=read_reason(wire.assignment_reason),
+        booker_url=read_address(wire.booker_url),
     )
 
 
@@ -367,3 +387,12 @@ def _explain(error: ValidationError) -> str:
     wrong = [f"{'.'.join(map(str, e['loc'])) or 'payload'}: {e['msg']}" for e in error.errors(include_input=False)]
     shown = "; ".join(wrong[:8]) + (f"; and {len(wrong) - 8} more" if len(wrong) > 8 else "")
     return f"The booking cannot be used: {shown}."
+
+
+UTM = ("source", "medium", "campaign", "term", "content")
+
+
+def _utm(wire: WireBooking) -> dict[str, str]:
+    """The UTM parameters: of `tracking`, where Cal.com keeps them, else of the metadata, where links may put them."""
+    told = {name: wire.tracking.get(f"utm_{name}") or wire.metadata.get(f"utm_{name}") for name in UTM}
+    return {name: read_text(value) for name, value in told.items() if isinstance(value, str) and value}

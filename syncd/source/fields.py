@@ -76,6 +76,22 @@ def _object(value: Any) -> Any:
     return value if isinstance(value, dict) else {}
 
 
+def read_reason(value: Any) -> str:
+    """Why a host was chosen: a text, or the last of Cal.com's records of `{reasonEnum, reasonString, createdAt}`."""
+    listed = value if isinstance(value, list) else [value]
+    records = [each for each in listed if isinstance(each, dict)]
+    if records:
+        latest = max(records, key=lambda each: str(each.get("createdAt") or ""))
+        value = latest.get("reasonString") or latest.get("reasonEnum")
+    return read_text(value) if isinstance(value, str) else ""
+
+
+def read_address(value: Any) -> str:
+    """An http(s) address without a slash at its end; anything else is none."""
+    text = read_text(value) if isinstance(value, str) else ""
+    return text.rstrip("/") if text.startswith(("https://", "http://")) else ""
+
+
 def read_answer(value: Any, depth: int = 0) -> Any:
     """An answer as it can be stored. Raises ValueError for one nested too deep or not in JSON's terms."""
     if depth > MAX_DEPTH:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pydantic import TypeAdapter
 
+from syncd.model.activity import Activity, Wanted
 from syncd.model.booking import Booking
 from syncd.model.calendar import Event, Receipt
 
 BOOKING: TypeAdapter[Booking] = TypeAdapter(Booking)
+ACTIVITY: TypeAdapter[Activity] = TypeAdapter(Activity)
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 RECEIPT: TypeAdapter[Receipt] = TypeAdapter(Receipt)
 
@@ -22,13 +24,22 @@ def load_booking(text: str) -> Booking:
     return BOOKING.validate_json(text)
 
 
-def dump_event(event: Event | None) -> str | None:
-    """An event as JSON text; None stays None."""
-    return EVENT.dump_json(event).decode() if event is not None else None
+def dump_wanted(wanted: Wanted | None) -> str | None:
+    """What a reference wants as JSON text; None stays None."""
+    if wanted is None:
+        return None
+    return (ACTIVITY.dump_json(wanted) if isinstance(wanted, Activity) else EVENT.dump_json(wanted)).decode()
+
+
+def load_wanted(text: str | None, *, crm: bool) -> Wanted | None:
+    """What `dump_wanted` made text of: an activity in a CRM, else an event."""
+    if text is None:
+        return None
+    return ACTIVITY.validate_json(text) if crm else EVENT.validate_json(text)
 
 
 def load_event(text: str | None) -> Event | None:
-    """The event of `dump_event`'s text."""
+    """The event of `dump_wanted`'s text."""
     return EVENT.validate_json(text) if text is not None else None
 
 

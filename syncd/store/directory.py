@@ -238,6 +238,7 @@ def choices(session: Session, integrations: dict[str, str]) -> Choices:
         by_event_type=by_event_type,
         by_user=by_user,
         users_by_email=_users_by_email(session),
+        apps={row.id: row.app for row in session.execute(select(connections.c.id, connections.c.app))},
     )
 
 

@@ -14,12 +14,13 @@ from typing import Any
 from sqlalchemy import bindparam, case, delete, func, insert, null, or_, select, tuple_, update
 from sqlmodel import Session
 
-from syncd.model.calendar import Event, Receipt
+from syncd.model.activity import Wanted
+from syncd.model.calendar import Receipt
 from syncd.model.connection import ConnectionState
 from syncd.model.reference import Place, Reference, ReferenceState
 
 from .chunks import chunks
-from .codec import dump_event, dump_receipt, load_event, load_receipt
+from .codec import dump_receipt, dump_wanted, load_receipt, load_wanted
 from .owner import is_gone
 from .tables import Connection, StoredReference, UtcTime
 
@@ -39,12 +40,12 @@ def of_subjects(session: Session, subjects: Iterable[str]) -> list[Reference]:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """A reference to make for an event wanted in `place`."""
+    """A reference to make for what is wanted in `place`."""
 
     subject: str
     place: Place
     key: str
-    desired: Event
+    desired: Wanted
 
 
 def make(session: Session, new: Sequence[New], now: datetime) -> None:
@@ -62,7 +63,7 @@ def _new_row(new: New, now: datetime) -> dict[str, Any]:
         "app": new.place.app,
         "key": new.key,
         "state": ReferenceState.PENDING,
-        "desired": dump_event(new.desired),
+        "desired": dump_wanted(new.desired),
         "desired_version": 1,
         "applied_version": 0,
         "event_uid": new.desired.uid,
@@ -80,14 +81,14 @@ EVENT_GONE = "event_gone"
 CLEARED: dict[str, Any] = {"error_code": "", "error": "", "remedy": "", "attempts": 0, "first_failed_at": None}
 
 
-def want(session: Session, reference: Reference, desired: Event | None, key: str, now: datetime) -> None:
+def want(session: Session, reference: Reference, desired: Wanted | None, key: str, now: datetime) -> None:
     """Change what is wanted; the next reconcile brings it there. A parked reference gets another chance.
 
     `key` is the create's idempotency key from now on: a new one when the event is to be made anew.
     """
     values = {
         "key": key,
-        "desired": dump_event(desired),
+        "desired": dump_wanted(desired),
         "desired_version": reference.desired_version + 1,
         "state": ReferenceState.PENDING,
         "due_at": now,
@@ -385,7 +386,7 @@ def reference_of(row: Any, lease_until: datetime | None = None) -> Reference:
         subject=row.subject,
         place=place,
         key=row.key,
-        desired=load_event(row.desired),
+        desired=load_wanted(row.desired, crm=place.is_crm),
         desired_version=row.desired_version,
         applied_version=row.applied_version,
         receipt=load_receipt(row.receipt),

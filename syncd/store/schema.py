@@ -17,7 +17,7 @@ from .database import WRITE, Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration. Kept here so that a start need not import Alembic to learn that nothing is to be done."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -261,7 +261,7 @@ class StoredReference(SQLModel, table=True):
     id: int | None = _id()
     subject: str = _text()
     connection_id: int = _owned("connections.id", index=True)
-    calendar_id: int = _owned("calendars.id", index=True)
+    calendar_id: int | None = _owned("calendars.id", index=True, nullable=True)
     external_id: str = _text()
     app: str = _text()
     key: str = _text()
@@ -473,3 +473,42 @@ class LimitStanding(SQLModel, table=True):
     waits_until: datetime | None = _time()
     pace: float | None = Field(default=None, sa_column=Column(Float, nullable=True))
     at: datetime = _time(nullable=False, index=True)
+
+
+class StoredSyncError(SQLModel, table=True):
+    """What went wrong with the syncs of an event type in a CRM (`event_type_id` 0: of bookings of none), by moment.
+
+    `dropped` are the fields not written, as a JSON list. `closed_at` null: it is open.
+    """
+
+    __tablename__ = "sync_errors"
+    __table_args__ = (UniqueConstraint("connection_id", "event_type_id", "moment"),)
+    id: int | None = _id()
+    connection_id: int = _owned("connections.id")
+    event_type_id: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    moment: str = _text()
+    code: str = _text()
+    message: str = _text()
+    dropped: str = _text()
+    seen: int = Field(default=1, sa_column=Column(BigInteger, nullable=False))
+    opened_at: datetime = _time(nullable=False)
+    at: datetime = _time(nullable=False)
+    closed_at: datetime | None = _time()
+
+
+class RoutingDecision(SQLModel, table=True):
+    """Who was chosen for a booker, and the evidence (`recorded`) it was decided on, as `rules.routing` writes it.
+
+    `booking_uid` null: no booking has followed. `booker` is a keyed hash of the e-mail, by which one finds it.
+    """
+
+    __tablename__ = "routing_decisions"
+    id: int | None = _id()
+    connection_id: int = _owned("connections.id")
+    event_type_id: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
+    booking_uid: str | None = _text(nullable=True, index=True)
+    booker: str = _text(index=True)
+    at: datetime = _time(nullable=False, index=True)
+    recorded: str = _text()
+    decision: str = _text()
+    seconds: float = Field(default=0.0, sa_column=Column(Float, nullable=False))

@@ -10,4 +10,6 @@ try:
 except ImportError:  # the provider in memory and the stub work without it
     pass
 else:
-    pytest.register_assert_rewrite("syncd.testing.contract", "syncd.testing.read_contract", "syncd.testing.mirror")
+    pytest.register_assert_rewrite(
+        *(f"syncd.testing.{name}" for name in ("contract", "read_contract", "crm_contract", "mirror"))
+    )

@@ -75,6 +75,8 @@ def test_every_command_prints_one_json_document(syncd: CommandLine, connected: P
         ("bookings", "list"): [],
         ("bookings", "retry"): ["b1"],
         ("bookings", "show"): ["b1"],
+        ("bookings", "trace"): ["b1"],
+        ("route",): ["ada@example.com", "--event-type", "7"],
         ("busy",): ["--user", "1"],
         ("calendars", "destination"): [work],
         ("calendars", "list"): ["--refresh"],
@@ -100,6 +102,7 @@ def test_every_command_prints_one_json_document(syncd: CommandLine, connected: P
         ("keys", "rotate"): [],
         ("keys", "status"): [],
         ("log",): [],
+        ("mappings", "check"): [],
         ("sync",): [],
         ("connections", "remove"): ["1", "--yes"],
         ("connections", "add"): [

@@ -72,6 +72,15 @@ USAGE_ERRORS = (
     ("bookings", "list", "--status", "bogus"),
     ("bookings", "show", "nobody"),
     ("bookings", "retry", "nobody"),
+    ("bookings", "trace", "nobody"),
+    ("route",),
+    ("route", "ada@example.com"),
+    ("route", "ada", "--event-type", "7"),
+    ("route", "ada@", "--event-type", "7"),
+    ("route", "ada@example.com", "--event-type", "x"),
+    ("route", "ada@example.com", "--event-type", "7", "--rules", "new.toml"),
+    ("route", "replay"),
+    ("route", "replay", "--rules", "/no/such/file"),
     ("keys", "rotate", "--batch", "0"),
 )
 

@@ -16,6 +16,7 @@ TESTED_APART = frozenset(
         ("run",),
         ("worker",),
         ("install-service",),
+        ("mappings", "fields"),
         ("inbox", "show"),
         ("inbox", "retry"),
         ("api-keys", "create"),

@@ -16,9 +16,10 @@ CONTRACTS = {
     "google-calendar": ("test_google_calendar_contract.py", "TestGoogleCalendar"),
     "ics-feed": ("test_ics_feed_contract.py", "TestIcsFeed"),
     "office365-calendar": ("test_office365_contract.py", "TestOffice365"),
+    "salesforce": ("test_salesforce_contract.py", "TestSalesforce"),
     "zohocalendar": ("test_zohocalendar_contract.py", "TestZohoCalendar"),
 }
-SUITES = {"CalendarContract", "ReadContract"}
+SUITES = {"CalendarContract", "ReadContract", "CrmContract"}
 
 
 def ancestors(tree: ast.Module, name: str) -> set[str]:

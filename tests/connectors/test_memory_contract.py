@@ -14,7 +14,7 @@ from syncd.testing.memory import MemoryProvider, memory_spec
 
 def opened(provider: MemoryProvider, password: str = "right") -> CalendarConnector:
     spec = memory_spec(provider)
-    return spec.open(
+    connector = spec.open(
         Opened(
             connection_id=1,
             credential=spec.credential.model_validate({"password": password}),
@@ -22,6 +22,8 @@ def opened(provider: MemoryProvider, password: str = "right") -> CalendarConnect
             guard=Guard("memory", 1),
         )
     )
+    assert isinstance(connector, CalendarConnector)
+    return connector
 
 
 class TestMemory(CalendarContract):

@@ -70,7 +70,7 @@ def caller(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def _credentials(config: Path) -> dict[str, str]:
-    scopes = ("--scope", "APPS_READ", "--scope", "APPS_WRITE")
+    scopes = ("--scope", "APPS_READ", "--scope", "APPS_WRITE", "--scope", "BOOKING_READ")
     key = finished(config, "api-keys", "create", "--name", "all", "--admin", *scopes).out.strip()
     return {
         "Authorization": f"Bearer {key}",

@@ -341,3 +341,32 @@ def test_every_field_that_is_wrong_is_named_without_its_value() -> None:
 def test_of_very_many_wrong_fields_the_first_are_named_and_the_rest_counted() -> None:
     error = refusal(envelope(attendees=[{"email": "nobody"}] * 20))
     assert str(error).endswith("; and 12 more.")
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({"bookerUrl": "https://cal.example/"}, {"booker_url": "https://cal.example"}),
+        ({"bookerUrl": "javascript:alert(1)"}, {"booker_url": ""}),
+        ({"bookerUrl": 5}, {"booker_url": ""}),
+        ({"tracking": {"utm_source": "news", "utm_term": "", "other": "x"}}, {"utm": {"source": "news"}}),
+        ({"metadata": {"utm_medium": "mail"}}, {"utm": {"medium": "mail"}}),
+        ({"tracking": [1], "metadata": {"utm_source": 5}}, {"utm": {}}),
+        ({"routingFormResponses": {"budget": {"value": 1000}, "empty": {"value": ""}}}, {"form": {"budget": 1000}}),
+        ({"assignmentReason": "the owner"}, {"assignment_reason": "the owner"}),
+        ({"assignmentReason": [{"reasonEnum": "ROUTED"}]}, {"assignment_reason": "ROUTED"}),
+        (
+            {
+                "assignmentReason": [
+                    {"reasonString": "new", "createdAt": "2026-02-01"},
+                    {"reasonString": "old", "createdAt": "2026-01-01"},
+                ]
+            },
+            {"assignment_reason": "new"},
+        ),
+        ({"assignmentReason": {"x": 1}}, {"assignment_reason": ""}),
+    ],
+)
+def test_what_came_with_the_booking_is_read(sent: dict[str, Any], told: dict[str, Any]) -> None:
+    read = booking(envelope(**sent))
+    assert {name: getattr(read, name) for name in told} == told

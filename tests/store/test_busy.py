@@ -48,10 +48,11 @@ def read(calendar_id: int, generation: int, cursor: str | None = "c1", **changed
 
 def selected(database: Database, user_id: int = 1) -> int:
     """A calendar that is checked for conflicts, never read yet."""
-    place = connected(database, user_id=user_id)
+    calendar_id = connected(database, user_id=user_id).calendar_id
+    assert calendar_id is not None
     with database.write() as session:
-        directory.select_calendar(session, directory.get_calendar(session, place.calendar_id), True, NOW)
-    return place.calendar_id
+        directory.select_calendar(session, directory.get_calendar(session, calendar_id), True, NOW)
+    return calendar_id
 
 
 def hold(session: Session, calendar_id: int) -> None:
