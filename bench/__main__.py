@@ -17,7 +17,7 @@ from rich.table import Table
 
 from syncd.model.clock import utc_now
 
-from . import busy_answers, feed, providers, reads, reconcile, start_up, webhooks, writes
+from . import busy_answers, crm, feed, providers, reads, reconcile, start_up, webhooks, writes
 from .figures import Figure
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Figure]]] = {
     "start-up": start_up.measure,
     "webhooks": webhooks.measure,
     "providers": providers.measure,
+    "crm": crm.measure,
 }
 PACKAGES = ("caldav", "sqlalchemy", "icalendar", "recurring-ical-events", "requests", "starlette", "uvicorn")
 
