@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # source with this variable it stays beside it.
 export URLLIB3_NO_OVERRIDE := 1
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-binary urllib3-future -c constraints.txt
-WORKERS ?= 2
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 
@@ -49,7 +49,7 @@ types: $(VENV)/.test ## mypy, strict
 	MYPYPATH=$(VENV)/types $(BIN)/mypy -p syncd -p syncd_connectors
 	@set -e; for folder in tests/*/ bench; do \
 		MYPYPATH=$(VENV)/types:tests:tests/ical:tests/connectors $(BIN)/mypy $(TESTS_TYPED) --no-error-summary $$folder; done
-	$(BIN)/mypy $(TESTS_TYPED) --no-error-summary tests/*.py
+	MYPYPATH=$(VENV)/types:tests $(BIN)/mypy $(TESTS_TYPED) --no-error-summary tests/*.py
 
 .PHONY: imports
 imports: $(VENV)/.test ## the import contract
