@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from syncd.errors import ProviderError, RetryError, UnclearError, WaitUntilError
@@ -106,6 +106,7 @@ class Guard:
         self._pace = Pace()
         self._lock = threading.Lock()
         self._refusals = 0
+        self._refused_at = datetime.min.replace(tzinfo=UTC)
         self._observe = observe
         self._clock = clock
         self._sleep = sleep
@@ -185,9 +186,11 @@ class Guard:
                 self._refusals = 0
                 return
             now = self._clock()
+            if sent >= self._refused_at.timestamp():  # calls that were under way together are refused as one
+                self._refusals, self._refused_at = self._refusals + 1, now
             if not error.told:
-                error.retry_at = now + min(UNTOLD_WAIT * 2 ** min(self._refusals, 10), LONGEST_UNTOLD_WAIT)
-            self._refusals += 1
+                doubled = UNTOLD_WAIT * 2 ** min(self._refusals - 1, 10)
+                error.retry_at = self._refused_at + min(doubled, LONGEST_UNTOLD_WAIT)
             self._closed_until = max(error.retry_at, self._closed_until or error.retry_at)
             self._pace.refused(sent, now.timestamp(), max(self._closed_until, now).timestamp())
 

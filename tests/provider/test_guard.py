@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -344,3 +345,25 @@ def test_a_tally_counts_its_own_thread_only(world: World) -> None:
         elsewhere(lambda: guard.call("GET x", Provider("answer"), unknown))
     assert counted.calls == 0
     assert len(world.seen) == 1
+
+
+def test_calls_that_were_under_way_together_are_refused_as_one(world: World) -> None:
+    guard = world.guard(max_wait_s=60, concurrency=8)
+
+    def refused_with(others: int) -> Callable[[], object]:
+        """A call that is refused after others that were sent later."""
+
+        def run() -> object:
+            world.now += timedelta(milliseconds=10)
+            if others:
+                with suppress(WaitUntilError):
+                    guard.call("GET x", refused_with(others - 1), unknown)
+            world.now += timedelta(milliseconds=10)
+            raise WaitUntilError("slow down", retry_at=NOW, told=False)
+
+        return run
+
+    with pytest.raises(WaitUntilError):
+        guard.call("GET x", refused_with(5), unknown)
+    assert guard.waits_until is not None
+    assert guard.waits_until - world.now <= timedelta(seconds=1)
