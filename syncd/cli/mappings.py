@@ -52,10 +52,13 @@ def list_fields(
     """List the fields and record types that a CRM has: the names that settings and mappings take."""
     from syncd.engine.mappings import Mappings
     from syncd.model.crm import ObjectKind
+    from syncd.store import directory
 
     if object not in {kind.value for kind in ObjectKind}:
         raise InputError(f"No object {object!r}.", remedy=f"There are: {', '.join(ObjectKind)}.")
     with context_of(context).runtime() as runtime:
+        with runtime.database.read() as session:
+            directory.get_connection(session, connection)
         schema = Mappings(runtime.settings, runtime.pool).schemas(connection)[ObjectKind(object)]
     if json:
         print_json(schema)

@@ -85,6 +85,13 @@ def test_the_fields_there_are_are_listed(syncd: Callable[[str], CommandLine]) ->
     assert [kind["name"] for kind in told["record_types"]] == ["Partner"]
 
 
+def test_a_connection_that_is_not_there_is_said_so(syncd: Callable[[str], CommandLine]) -> None:
+    told = syncd("")("mappings", "fields", "9", "contact")
+    assert told.code == 2
+    assert "No connection 9." in told.err
+    assert "syncd connections list" in told.err
+
+
 def test_a_crm_that_cannot_be_asked_is_said_so(syncd: Callable[[str], CommandLine], org: World) -> None:
     command = syncd("[event_types.7.crm.1]\nno_show_field = 'No_Show__c'\n")
     org.org.faults.add("unavailable", times=0)
