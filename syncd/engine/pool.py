@@ -6,13 +6,12 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
 from sqlmodel import Session
 
 from syncd.connector import Ability, CalendarConnector, Connector, EventConnector
-from syncd.connector.crm import CrmConnector
 from syncd.errors import (
     ConfigError,
     ParkError,
@@ -30,6 +29,9 @@ from syncd.vault import Binding, CredentialVault
 from .delegations import Delegations
 from .opening import Opener
 from .tokens import Tokens
+
+if TYPE_CHECKING:
+    from syncd.connector.crm import CrmConnector
 
 T = TypeVar("T")
 
@@ -208,6 +210,8 @@ def _reading(connector: Connector, connection_id: int) -> CalendarConnector:
 
 
 def _to_crm(connector: Connector, connection_id: int) -> CrmConnector:
+    from syncd.connector.crm import CrmConnector  # 16 ms of a start that may have no CRM
+
     if not isinstance(connector, CrmConnector):
         raise ParkError(
             f"Connection {connection_id} is to no CRM.",

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from syncd.connector import EventConnector
-from syncd.connector.crm import CrmConnector
 from syncd.errors import ProviderError, UnclearError, WaitUntilError
 from syncd.model.calendar import Event, Receipt
 from syncd.model.clock import Clock
@@ -35,6 +34,8 @@ from .pump import Bell, pump
 from .results import Results
 
 if TYPE_CHECKING:
+    from syncd.connector.crm import CrmConnector
+
     from .activities import Activities
     from .crm import Put
 
